@@ -1,0 +1,86 @@
+// Package problem describes the failures that a caller of the API may read. Every other error is the server's own.
+package problem
+
+import "fmt"
+
+// Kind says what sort of failure it is; httpapi gives each an HTTP status.
+type Kind int
+
+// The kinds of failure, with the HTTP status (RFC 9110) that each one becomes.
+const (
+	Invalid          Kind = iota + 1 // 400: parameters or syntax
+	Unauthenticated                  // 401: no valid API key
+	Forbidden                        // 403: the key lacks a permission
+	NotFound                         // 404: does not exist, or is not the caller's to see
+	MethodNotAllowed                 // 405
+	Conflict                         // 409: contradicts the present state
+	TooLarge                         // 413: the body is over the limit
+	UnsupportedMedia                 // 415: the body's media type is not taken
+	Unprocessable                    // 422: the body breaks its schema or a rule
+	Unavailable                      // 503: for the moment
+)
+
+// The parts of a request that a Detail can speak of.
+const (
+	InPath   = "path"
+	InQuery  = "query"
+	InHeader = "header"
+	InBody   = "body"
+)
+
+// Detail is one thing that has to change for the request to succeed.
+type Detail struct {
+	In      string // InPath, InQuery, InHeader or InBody
+	Pointer string // a parameter's or header's name, or a JSON pointer (RFC 6901) into the body
+	Code    string // the JSON Schema keyword that does not hold, or the rule's code
+	Message string // what would be right, without the name
+}
+
+// Error is a failure that the caller may read: its texts leave the server.
+type Error struct {
+	Kind    Kind
+	Code    string // one of the specification's ErrorCode
+	Message string
+	Details []Detail
+}
+
+// Error returns the code and the message.
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// New returns a failure without details.
+func New(kind Kind, code, message string) *Error {
+	return &Error{Kind: kind, Code: code, Message: message}
+}
+
+// Missing returns the NotFound for a noun. It is the same whether the thing does not exist or is not the caller's.
+func Missing(noun string) *Error {
+	return New(NotFound, "not_found", fmt.Sprintf("There is no such %s.", noun))
+}
+
+// Parameters returns the failure of a request whose parameters break their rules; details may not be empty.
+func Parameters(details ...Detail) *Error {
+	return &Error{Kind: Invalid, Code: "invalid_parameter", Message: Summary(details), Details: details}
+}
+
+// Parameter returns the failure of one query parameter: name and what would be right.
+func Parameter(name, code, message string) *Error {
+	return Parameters(Detail{In: InQuery, Pointer: name, Code: code, Message: message})
+}
+
+// Summary says the first detail in a sentence, and how many more there are.
+func Summary(details []Detail) string {
+	d := details[0]
+	name := d.Pointer
+	if name == "" {
+		name = "The " + d.In
+	}
+	text := name + " " + d.Message + "."
+	switch more := len(details) - 1; more {
+	case 0:
+	case 1:
+		text += " One more detail follows."
+	default:
+		text += fmt.Sprintf(" %d more details follow.", more)
+	}
+	return text
+}
