@@ -128,6 +128,24 @@ create table permit_changes (
 
 create index permit_changes_permit_idx on permit_changes (permit_uuid, detected_at, id);
 
+-- stamp_change returns the instant under which a transaction's changes become visible to those who poll by time. The
+-- lock is held until the transaction ends, so that the order of stamps is the order of commits: who has seen a stamp
+-- has seen all that came before it. It stays ahead of the newest stamp when the clock is set back.
+create function stamp_change() returns timestamptz language plpgsql volatile as $$
+begin
+    perform pg_advisory_xact_lock(7305210001);
+    return greatest(clock_timestamp(), (select max(updated_at) + interval '1 microsecond' from permits));
+end
+$$;
+
+-- permit_search returns what a search for words looks through.
+create function permit_search(permit_number text, street text, city text, region text, postal_code text,
+    description text, parties jsonb) returns tsvector language sql stable parallel safe as $$
+    select to_tsvector('english', concat_ws(' ', permit_number, street, city, region, postal_code, description,
+        (select string_agg(concat_ws(' ', p ->> 'person', p ->> 'company', p ->> 'license'), ' ')
+           from jsonb_array_elements(parties) p)))
+$$;
+
 create table watchlist_items (
     organization_id uuid        not null references organizations,
     permit_uuid     uuid        not null references permits,

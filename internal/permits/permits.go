@@ -1,0 +1,256 @@
+// Package permits serves building permits and their history, and merges what the cities publish into them.
+package permits
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+// Permit is a building permit as lists show it. Dates are at midnight UTC.
+type Permit struct {
+	UUID             uuid.UUID  `db:"uuid"`
+	PermitNumber     string     `db:"permit_number"`
+	Status           string     `db:"status"` // the city's own words
+	Stage            string     `db:"stage"`  // BLDS 1.2 StatusCurrentMapped, and unknown
+	State            string     `db:"state"`  // active or closed
+	Type             string     `db:"type"`
+	Description      string     `db:"description"`
+	Street           string     `db:"street"`
+	City             string     `db:"city"`
+	Region           string     `db:"region"`
+	PostalCode       string     `db:"postal_code"`
+	Latitude         *float64   `db:"latitude"` // degrees, WGS 84
+	Longitude        *float64   `db:"longitude"`
+	FiledDate        *time.Time `db:"filed_date"`
+	IssuedDate       *time.Time `db:"issued_date"`
+	ExpiresDate      *time.Time `db:"expires_date"`
+	CompletedDate    *time.Time `db:"completed_date"`
+	Valuation        *string    `db:"valuation"` // US dollars, two decimals
+	UpdatedAt        time.Time  `db:"updated_at"`
+	JurisdictionSlug string     `db:"jurisdiction_slug"`
+	JurisdictionName string     `db:"jurisdiction_name"`
+}
+
+// Details is a permit with all that is known of it.
+type Details struct {
+	Permit
+	LastCheckedAt *time.Time `db:"last_checked_at"`
+	Parties       []Party
+	StatusChanges []Change // the latest first
+}
+
+// Party is a person or firm on a permit.
+type Party struct {
+	Role       string `db:"role" json:"role"` // contractor, owner or applicant
+	Person     string `db:"person" json:"person"`
+	Company    string `db:"company" json:"company"`
+	License    string `db:"license" json:"license"`
+	Phone      string `db:"phone" json:"phone"`
+	Email      string `db:"email" json:"email"`
+	Street     string `db:"street" json:"street"`
+	City       string `db:"city" json:"city"`
+	Region     string `db:"region" json:"region"`
+	PostalCode string `db:"postal_code" json:"postal_code"`
+}
+
+// Change is one value that changed; Previous or New is nil where there was none.
+type Change struct {
+	ID         uuid.UUID `db:"id"`
+	Scope      string    `db:"scope"` // permit or party
+	Field      string    `db:"field"`
+	Previous   *string   `db:"previous"`
+	New        *string   `db:"new"`
+	DetectedAt time.Time `db:"detected_at"`
+}
+
+// The scopes of a list.
+const (
+	ScopeWatchlist = "watchlist"
+	ScopeAll       = "all"
+)
+
+// Filter says which permits a list holds, and in which order. Its zero value, but for Scope, lets every permit pass.
+type Filter struct {
+	Scope         string
+	Statuses      []string
+	State         string
+	Stages        []string
+	Types         []string
+	Jurisdictions []string // slugs
+	Words         string
+	UpdatedSince  *time.Time
+	FiledAfter    *time.Time
+	FiledBefore   *time.Time
+	Near          *Circle
+	Sort          string // "" for creation, or a column, with - for descending
+}
+
+// Circle is the area around a point; degrees and metres.
+type Circle struct {
+	Latitude, Longitude float64
+	RadiusM             int
+}
+
+// check holds the filter against the rules that its schema cannot say, and settles what follows from them.
+func (f *Filter) check() error {
+	for _, alias := range []string{"active", "closed"} {
+		if len(f.Statuses) != 1 || f.Statuses[0] != alias {
+			continue
+		}
+		if f.State != "" && f.State != alias {
+			return problem.Parameter("status", "exclusive", "means state="+alias+" and contradicts state="+f.State)
+		}
+		f.State, f.Statuses = alias, nil
+		break
+	}
+	if f.FiledAfter != nil && f.FiledBefore != nil && f.FiledAfter.After(*f.FiledBefore) {
+		return problem.Parameter("filed_after", "order", "must not be later than filed_before")
+	}
+	if f.UpdatedSince != nil {
+		if f.Sort != "" && f.Sort != "updated_at" {
+			return problem.Parameter("sort", "exclusive", "must be updated_at, or left out, beside updated_since")
+		}
+		f.Sort = "updated_at"
+	}
+	return nil
+}
+
+// fingerprint tells one list from another, so that a cursor is only taken by the list that made it.
+func (f Filter) fingerprint(organization uuid.UUID) string {
+	text, err := json.Marshal(f)
+	if err != nil { // plain data always marshals
+		panic(err)
+	}
+	return fmt.Sprintf("permits %s %s", organization, text)
+}
+
+// Service answers questions about permits. It is safe for concurrent use.
+type Service struct {
+	db *postgres.DB
+}
+
+// NewService returns a Service on the database.
+func NewService(db *postgres.DB) *Service {
+	return &Service{db: db}
+}
+
+// List returns a page of the permits that pass the filter, seen by the organization. It returns invalid_parameter when
+// the filter contradicts itself, and the problems of page.Parse.
+func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, number, perPage *int32, cursor *string) ([]Permit, page.Meta, error) {
+	if err := f.check(); err != nil {
+		return nil, page.Meta{}, err
+	}
+	scope := f.fingerprint(organization)
+	p, err := page.Parse(number, perPage, cursor, scope)
+	if err != nil {
+		return nil, page.Meta{}, err
+	}
+	q := postgres.From(ctx, s.db)
+	rows, err := list(ctx, q, organization, f, p)
+	if err != nil {
+		return nil, page.Meta{}, err
+	}
+	total := 0
+	if p.Counted() {
+		if total, err = count(ctx, q, organization, f, page.MaxDepth+1); err != nil {
+			return nil, page.Meta{}, err
+		}
+	}
+	rows, meta := page.Cut(p, rows, total, scope, listed.key)
+	found := make([]Permit, len(rows))
+	for i, r := range rows {
+		found[i] = r.Permit
+	}
+	return found, meta, nil
+}
+
+// Get returns a permit with its details, or NotFound.
+func (s *Service) Get(ctx context.Context, permit uuid.UUID) (Details, error) {
+	q := postgres.From(ctx, s.db)
+	d, err := get(ctx, q, permit)
+	if err != nil {
+		return d, err
+	}
+	if d.Parties, err = listParties(ctx, q, permit); err != nil {
+		return d, err
+	}
+	d.StatusChanges, err = listStatusChanges(ctx, q, permit)
+	return d, err
+}
+
+// ListChanges returns a page of a permit's changes, the latest first. It returns NotFound and the problems of page.Parse.
+func (s *Service) ListChanges(ctx context.Context, permit uuid.UUID, number, perPage *int32, cursor *string) ([]Change, page.Meta, error) {
+	scope := "changes " + permit.String()
+	p, err := page.Parse(number, perPage, cursor, scope)
+	if err != nil {
+		return nil, page.Meta{}, err
+	}
+	q := postgres.From(ctx, s.db)
+	if err := exists(ctx, q, permit); err != nil {
+		return nil, page.Meta{}, err
+	}
+	rows, err := listChanges(ctx, q, permit, p)
+	if err != nil {
+		return nil, page.Meta{}, err
+	}
+	total := 0
+	if p.Counted() {
+		if total, err = countChanges(ctx, q, permit, page.MaxDepth+1); err != nil {
+			return nil, page.Meta{}, err
+		}
+	}
+	rows, meta := page.Cut(p, rows, total, scope, changed.key)
+	found := make([]Change, len(rows))
+	for i, r := range rows {
+		found[i] = r.Change
+	}
+	return found, meta, nil
+}
+
+// metresPerDegree is the length of a degree of latitude, rounded down so that boxes come out a little too large.
+const metresPerDegree = 111_000
+
+// boxes returns two boxes, as Postgres writes them, that together cover the circle: they differ only where it crosses
+// the antimeridian. Near a pole they reach all the way round.
+func (c Circle) boxes() (first, second string) {
+	height := float64(c.RadiusM) / metresPerDegree
+	south, north := math.Max(-90, c.Latitude-height), math.Min(90, c.Latitude+height)
+	width := 360.0
+	if edge := math.Max(math.Abs(south), math.Abs(north)); edge < 89.9 {
+		width = height / math.Cos(edge*math.Pi/180)
+	}
+	west, east := c.Longitude-width, c.Longitude+width
+	box := func(west, east float64) string {
+		return fmt.Sprintf("((%g,%g),(%g,%g))", west, south, east, north)
+	}
+	switch {
+	case width >= 180:
+		return box(-180, 180), box(-180, 180)
+	case west < -180:
+		return box(-180, east), box(west+360, 180)
+	case east > 180:
+		return box(west, 180), box(-180, east-360)
+	}
+	return box(west, east), box(west, east)
+}
+
+// Address returns the location in one line, as a US letter has it: street, city, region and postal code.
+func Address(street, city, region, postalCode string) string {
+	var parts []string
+	for _, part := range []string{street, city, strings.TrimSpace(region + " " + postalCode)} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,184 @@
+-- part: columns
+select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.description,
+       p.street, p.city, p.region, p.postal_code, p.latitude, p.longitude,
+       p.filed_date, p.issued_date, p.expires_date, p.completed_date, p.valuation, p.updated_at,
+       j.slug as jurisdiction_slug, j.name as jurisdiction_name
+
+-- part: sorted_by_uuid
+, '' as sort_value
+
+-- part: sorted_by_updated_at
+, cast(p.updated_at as text) as sort_value
+
+-- part: sorted_by_watched
+, cast(greatest(p.updated_at, w.added_at) as text) as sort_value
+
+-- part: sorted_by_filed_date
+, cast(coalesce(p.filed_date, '-infinity') as text) as sort_value
+
+-- part: sorted_by_issued_date
+, cast(coalesce(p.issued_date, '-infinity') as text) as sort_value
+
+-- part: from_all
+from permits p join jurisdictions j on j.id = p.jurisdiction_id
+where true
+
+-- part: from_watchlist
+from watchlist_items w
+join permits p on p.uuid = w.permit_uuid
+join jurisdictions j on j.id = p.jurisdiction_id
+where w.organization_id = ?
+
+-- part: count
+select count(*) from (select 1
+
+-- part: count_all
+from permits p where true
+
+-- part: count_watchlist
+from watchlist_items w join permits p on p.uuid = w.permit_uuid where w.organization_id = ?
+
+-- part: count_limit
+limit ?) counted
+
+-- part: status_is
+and p.status = ?
+
+-- part: status_in
+and p.status = any(?)
+
+-- part: state_is
+and p.state = ?
+
+-- part: stage_in
+and p.stage = any(?)
+
+-- part: type_in
+and p.type = any(?)
+
+-- part: jurisdiction_is
+and p.jurisdiction_id = (select id from jurisdictions where slug = ?)
+
+-- part: jurisdiction_in
+and p.jurisdiction_id = any(array(select id from jurisdictions where slug = any(?)))
+
+-- part: matches
+and (p.search @@ websearch_to_tsquery('english', ?)
+  or (upper(p.permit_number) collate "C" >= upper(?) and upper(p.permit_number) collate "C" < upper(?) || chr(1114111)))
+
+-- part: updated_since
+and p.updated_at >= ?
+
+-- part: watched_since
+and greatest(p.updated_at, w.added_at) >= ?
+
+-- part: filed_after
+and coalesce(p.filed_date, '-infinity') >= cast(? as date)
+
+-- part: filed_before
+and coalesce(p.filed_date, '-infinity') <= cast(? as date) and p.filed_date is not null
+
+-- part: near
+and p.latitude is not null
+and (point(p.longitude, p.latitude) <@ cast(? as box) or point(p.longitude, p.latitude) <@ cast(? as box))
+and distance_m(p.latitude, p.longitude, ?, ?) <= ?
+
+-- part: after_uuid
+and p.uuid > ?
+
+-- part: after_updated_at
+and (p.updated_at, p.uuid) > (cast(? as timestamptz), ?)
+
+-- part: before_updated_at
+and (p.updated_at, p.uuid) < (cast(? as timestamptz), ?)
+
+-- part: after_watched
+and (greatest(p.updated_at, w.added_at), p.uuid) > (cast(? as timestamptz), ?)
+
+-- part: before_watched
+and (greatest(p.updated_at, w.added_at), p.uuid) < (cast(? as timestamptz), ?)
+
+-- part: after_filed_date
+and (coalesce(p.filed_date, '-infinity'), p.uuid) > (cast(? as date), ?)
+
+-- part: before_filed_date
+and (coalesce(p.filed_date, '-infinity'), p.uuid) < (cast(? as date), ?)
+
+-- part: after_issued_date
+and (coalesce(p.issued_date, '-infinity'), p.uuid) > (cast(? as date), ?)
+
+-- part: before_issued_date
+and (coalesce(p.issued_date, '-infinity'), p.uuid) < (cast(? as date), ?)
+
+-- part: by_uuid
+order by p.uuid
+
+-- part: by_updated_at
+order by p.updated_at, p.uuid
+
+-- part: by_updated_at_descending
+order by p.updated_at desc, p.uuid desc
+
+-- part: by_watched
+order by greatest(p.updated_at, w.added_at), p.uuid
+
+-- part: by_watched_descending
+order by greatest(p.updated_at, w.added_at) desc, p.uuid desc
+
+-- part: by_filed_date
+order by coalesce(p.filed_date, '-infinity'), p.uuid
+
+-- part: by_filed_date_descending
+order by coalesce(p.filed_date, '-infinity') desc, p.uuid desc
+
+-- part: by_issued_date
+order by coalesce(p.issued_date, '-infinity'), p.uuid
+
+-- part: by_issued_date_descending
+order by coalesce(p.issued_date, '-infinity') desc, p.uuid desc
+
+-- part: limit
+limit ? offset ?
+
+-- name: get
+select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.description,
+       p.street, p.city, p.region, p.postal_code, p.latitude, p.longitude,
+       p.filed_date, p.issued_date, p.expires_date, p.completed_date, p.valuation, p.updated_at,
+       j.slug as jurisdiction_slug, j.name as jurisdiction_name, j.last_checked_at
+from permits p
+join jurisdictions j on j.id = p.jurisdiction_id
+where p.uuid = $1
+
+-- name: exists
+select exists (select from permits where uuid = $1)
+
+-- name: listParties
+select role, person, company, license, phone, email, street, city, region, postal_code
+from permit_parties
+where permit_uuid = $1
+order by position
+limit 1000
+
+-- name: listStatusChanges
+select id, scope, field, previous, new, detected_at
+from permit_changes
+where permit_uuid = $1 and scope = 'permit' and field = 'status'
+order by detected_at desc, id desc
+limit 1000
+
+-- name: listChanges
+select id, scope, field, previous, new, detected_at, cast(detected_at as text) as sort_value
+from permit_changes
+where permit_uuid = $1
+order by detected_at desc, id desc
+limit $2 offset $3
+
+-- name: listChangesAfter
+select id, scope, field, previous, new, detected_at, cast(detected_at as text) as sort_value
+from permit_changes
+where permit_uuid = $1 and (detected_at, id) < (cast($2 as timestamptz), $3)
+order by detected_at desc, id desc
+limit $4
+
+-- name: countChanges
+select count(*) from (select from permit_changes where permit_uuid = $1 limit $2) counted

@@ -1,0 +1,231 @@
+package permits
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+//go:embed permits.sql
+var sqlText string
+
+var (
+	statements           = postgres.ParseStatements(sqlText)
+	getSQL               = statements.Get("get")
+	existsSQL            = statements.Get("exists")
+	listPartiesSQL       = statements.Get("listParties")
+	listStatusChangesSQL = statements.Get("listStatusChanges")
+	listChangesSQL       = statements.Get("listChanges")
+	listChangesAfterSQL  = statements.Get("listChangesAfter")
+	countChangesSQL      = statements.Get("countChanges")
+)
+
+// listed is a row of a list with the value that it is ordered by.
+type listed struct {
+	Permit
+	SortValue string `db:"sort_value"`
+}
+
+func (r listed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.UUID} }
+
+// changed is a row of a history with the value that it is ordered by.
+type changed struct {
+	Change
+	SortValue string `db:"sort_value"`
+}
+
+func (r changed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.ID} }
+
+func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]listed, error) {
+	order := orderOf(f)
+	var b postgres.Query
+	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
+	if f.Scope == ScopeWatchlist {
+		b.Add(statements.Part("from_watchlist"), organization)
+	} else {
+		b.Add(statements.Part("from_all"))
+	}
+	filter(&b, f)
+	order.after(&b, p.After)
+	b.Add(statements.Part("by_" + order.name()))
+	b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
+	text, args := b.SQL()
+	var rows []listed
+	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
+		return nil, fmt.Errorf("list permits: %w", err)
+	}
+	return rows, nil
+}
+
+func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
+	var b postgres.Query
+	b.Add(statements.Part("count"))
+	if f.Scope == ScopeWatchlist {
+		b.Add(statements.Part("count_watchlist"), organization)
+	} else {
+		b.Add(statements.Part("count_all"))
+	}
+	filter(&b, f)
+	if order := orderOf(f); f.Words == "" && f.Near == nil && f.Scope == ScopeAll {
+		b.Add(statements.Part("by_" + order.name())) // lets an index answer where a filter does not
+	}
+	b.Add(statements.Part("count_limit"), most)
+	text, args := b.SQL()
+	var n int
+	if err := q.GetContext(ctx, &n, text, args...); err != nil {
+		return 0, fmt.Errorf("count permits: %w", err)
+	}
+	return n, nil
+}
+
+func filter(b *postgres.Query, f Filter) {
+	oneOf(b, "status", f.Statuses)
+	oneOf(b, "jurisdiction", f.Jurisdictions)
+	if f.State != "" {
+		b.Add(statements.Part("state_is"), f.State)
+	}
+	if f.Stages != nil {
+		b.Add(statements.Part("stage_in"), pq.Array(f.Stages))
+	}
+	if f.Types != nil {
+		b.Add(statements.Part("type_in"), pq.Array(f.Types))
+	}
+	if f.Words != "" {
+		b.Add(statements.Part("matches"), f.Words, f.Words, f.Words)
+	}
+	if f.UpdatedSince != nil {
+		part := "updated_since"
+		if f.Scope == ScopeWatchlist {
+			part = "watched_since"
+		}
+		b.Add(statements.Part(part), *f.UpdatedSince)
+	}
+	if f.FiledAfter != nil {
+		b.Add(statements.Part("filed_after"), *f.FiledAfter)
+	}
+	if f.FiledBefore != nil {
+		b.Add(statements.Part("filed_before"), *f.FiledBefore)
+	}
+	if c := f.Near; c != nil {
+		first, second := c.boxes()
+		b.Add(statements.Part("near"), first, second, c.Latitude, c.Longitude, c.RadiusM)
+	}
+}
+
+// oneOf adds the condition on a column that indexes are ordered by: one value leaves that order usable, several do not.
+func oneOf(b *postgres.Query, column string, values []string) {
+	switch len(values) {
+	case 0:
+	case 1:
+		b.Add(statements.Part(column+"_is"), values[0])
+	default:
+		b.Add(statements.Part(column+"_in"), pq.Array(values))
+	}
+}
+
+// order is what a list is sorted by.
+type order struct {
+	column     string
+	descending bool
+}
+
+func orderOf(f Filter) order {
+	column, descending := strings.CutPrefix(f.Sort, "-")
+	switch {
+	case column == "":
+		column = "uuid"
+	case column == "updated_at" && f.Scope == ScopeWatchlist:
+		column = "watched"
+	}
+	return order{column, descending}
+}
+
+func (o order) name() string {
+	if o.descending {
+		return o.column + "_descending"
+	}
+	return o.column
+}
+
+// after adds the condition that leads past the last item of the page before.
+func (o order) after(b *postgres.Query, last *page.Key) {
+	switch {
+	case last == nil:
+	case o.column == "uuid":
+		b.Add(statements.Part("after_uuid"), last.ID)
+	case o.descending:
+		b.Add(statements.Part("before_"+o.column), last.Value, last.ID)
+	default:
+		b.Add(statements.Part("after_"+o.column), last.Value, last.ID)
+	}
+}
+
+func get(ctx context.Context, q postgres.Querier, permit uuid.UUID) (Details, error) {
+	var d Details
+	switch err := q.GetContext(ctx, &d, getSQL, permit); {
+	case errors.Is(err, sql.ErrNoRows):
+		return d, problem.Missing("permit")
+	case err != nil:
+		return d, fmt.Errorf("get permit %s: %w", permit, err)
+	}
+	return d, nil
+}
+
+func exists(ctx context.Context, q postgres.Querier, permit uuid.UUID) error {
+	var found bool
+	if err := q.GetContext(ctx, &found, existsSQL, permit); err != nil {
+		return fmt.Errorf("look for permit %s: %w", permit, err)
+	}
+	if !found {
+		return problem.Missing("permit")
+	}
+	return nil
+}
+
+func listParties(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]Party, error) {
+	var found []Party
+	if err := q.SelectContext(ctx, &found, listPartiesSQL, permit); err != nil {
+		return nil, fmt.Errorf("list the parties of permit %s: %w", permit, err)
+	}
+	return found, nil
+}
+
+func listStatusChanges(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]Change, error) {
+	var found []Change
+	if err := q.SelectContext(ctx, &found, listStatusChangesSQL, permit); err != nil {
+		return nil, fmt.Errorf("list the status changes of permit %s: %w", permit, err)
+	}
+	return found, nil
+}
+
+func listChanges(ctx context.Context, q postgres.Querier, permit uuid.UUID, p page.Request) ([]changed, error) {
+	var rows []changed
+	var err error
+	if p.After != nil {
+		err = q.SelectContext(ctx, &rows, listChangesAfterSQL, permit, p.After.Value, p.After.ID, p.PerPage+1)
+	} else {
+		err = q.SelectContext(ctx, &rows, listChangesSQL, permit, p.PerPage+1, p.Offset())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the changes of permit %s: %w", permit, err)
+	}
+	return rows, nil
+}
+
+func countChanges(ctx context.Context, q postgres.Querier, permit uuid.UUID, most int) (int, error) {
+	var n int
+	if err := q.GetContext(ctx, &n, countChangesSQL, permit, most); err != nil {
+		return 0, fmt.Errorf("count the changes of permit %s: %w", permit, err)
+	}
+	return n, nil
+}

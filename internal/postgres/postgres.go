@@ -1,0 +1,146 @@
+// Package postgres opens the database, migrates it, and runs transactions and named statements on it.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Options says how to use the database. The durations are the server's own limits on each connection; zero is none.
+type Options struct {
+	URL                string // a postgres:// URL or a key=value string, as libpq takes it
+	MaxConnections     int
+	StatementTimeout   time.Duration
+	LockTimeout        time.Duration
+	TransactionTimeout time.Duration // how long a transaction may sit idle
+}
+
+// DB is a pool of connections; it is safe for concurrent use.
+type DB struct{ *sqlx.DB }
+
+// Conn is one connection, for what belongs to a session: temporary tables and session locks.
+type Conn struct{ *sqlx.Conn }
+
+// Tx is a transaction.
+type Tx struct{ *sqlx.Tx }
+
+// Querier is what statements run on: a DB, a Conn or a Tx.
+type Querier interface {
+	sqlx.ExecerContext
+	sqlx.QueryerContext
+	GetContext(ctx context.Context, dest any, query string, args ...any) error
+	SelectContext(ctx context.Context, dest any, query string, args ...any) error
+}
+
+// Open returns a pool. It does not connect yet: Ping does.
+func Open(o Options) (*DB, error) {
+	dsn := o.URL
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		var err error
+		if dsn, err = pq.ParseURL(dsn); err != nil {
+			return nil, errors.New("the database URL cannot be read: want postgres://user:password@host:port/database")
+		}
+	}
+	for name, limit := range map[string]time.Duration{
+		"statement_timeout":                   o.StatementTimeout,
+		"lock_timeout":                        o.LockTimeout,
+		"idle_in_transaction_session_timeout": o.TransactionTimeout,
+	} {
+		if limit > 0 {
+			dsn += fmt.Sprintf(" %s=%d", name, limit.Milliseconds())
+		}
+	}
+	connector, err := pq.NewConnector(dsn + " application_name=plotwise timezone=UTC")
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	db := sqlx.NewDb(sql.OpenDB(connector), "postgres")
+	db.SetMaxOpenConns(o.MaxConnections)
+	db.SetMaxIdleConns(o.MaxConnections)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	return &DB{db}, nil
+}
+
+// WithConn calls do with a connection of its own, which is closed afterwards with all its session holds. The
+// statements on it have no time limit.
+func WithConn(ctx context.Context, db *DB, do func(conn *Conn) error) error {
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return fmt.Errorf("open a connection: %w", err)
+	}
+	defer func() {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // keeps it out of the pool
+		_ = conn.Close()
+	}()
+	if _, err := conn.ExecContext(ctx, "set statement_timeout = 0"); err != nil {
+		return fmt.Errorf("open a connection: %w", err)
+	}
+	return do(&Conn{conn})
+}
+
+type txKey struct{}
+
+// WithTx returns a context that carries the transaction: InTx joins it and From returns it.
+func WithTx(ctx context.Context, tx *Tx) context.Context {
+	return context.WithValue(ctx, txKey{}, tx)
+}
+
+// From returns the context's transaction, or else the pool.
+func From(ctx context.Context, db *DB) Querier {
+	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
+		return tx
+	}
+	return db
+}
+
+// Beginner opens transactions: a DB or a Conn.
+type Beginner interface {
+	BeginTxx(ctx context.Context, opts *sql.TxOptions) (*sqlx.Tx, error)
+}
+
+// InTx calls do in a transaction: the context's, which is left to whoever opened it, or else one of its own, which is
+// committed when do returns nil and rolled back otherwise, also on a panic.
+func InTx(ctx context.Context, db Beginner, do func(tx *Tx) error) error {
+	if tx, ok := ctx.Value(txKey{}).(*Tx); ok {
+		return do(tx)
+	}
+	raw, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	defer func() { _ = raw.Rollback() }() // nothing after a commit
+	if err := do(&Tx{raw}); err != nil {
+		return err
+	}
+	if err := raw.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// IsUniqueViolation reports whether err is the breach of the unique constraint of that name.
+func IsUniqueViolation(err error, constraint string) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == constraint
+}
+
+// IsUnavailable reports whether err says that the database is away, or too busy, rather than that the statement is wrong.
+func IsUnavailable(err error) bool {
+	var e *pq.Error
+	if errors.As(err, &e) {
+		switch e.Code.Class() {
+		case "08", "53", "57": // connection, resources, operator intervention (shutdown, statement timeout)
+			return true
+		}
+		return e.Code == "55P03" // lock timeout
+	}
+	return errors.Is(err, driver.ErrBadConn) || isNetwork(err)
+}
