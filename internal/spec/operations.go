@@ -1,0 +1,152 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Document is a bundled OpenAPI document.
+type Document struct {
+	root *yaml.Node
+}
+
+// Operation is one operation of the document, as far as the server acts on it.
+type Operation struct {
+	ID           string
+	Method       string // GET, POST, …
+	Path         string // with its parameters in braces
+	Permission   string // "" when any key will do
+	Parameters   []Parameter
+	Body         string // URL fragment (#/…) of the request body's schema; "" when there is none
+	BodyRequired bool
+}
+
+// Parameter is a parameter of an operation.
+type Parameter struct {
+	Name     string
+	In       string // path, query or header
+	Required bool
+	Explode  bool   // arrays repeat the name, rather than join their values by commas
+	Type     string // string, integer, number, boolean or array
+	Items    string // the type of an array's items
+	Schema   string // URL fragment (#/…) of its schema
+}
+
+// Parse reads a bundled document, JSON or YAML.
+func Parse(text []byte) (*Document, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
+	}
+	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("read the OpenAPI document: want a mapping at the top")
+	}
+	return &Document{doc.Content[0]}, nil
+}
+
+// ErrorCode is a failure that the document describes.
+type ErrorCode struct {
+	Code    string
+	Status  int    `yaml:"status"`
+	Retry   string `yaml:"retry"` // never or later
+	Meaning string `yaml:"meaning"`
+}
+
+// ErrorCodes returns the failures that the document describes, in its order.
+func (d *Document) ErrorCodes() ([]ErrorCode, error) {
+	table := resolve(d.root, "#/components/schemas/ErrorCode/x-error-codes")
+	if table == nil {
+		return nil, fmt.Errorf("the OpenAPI document has no x-error-codes")
+	}
+	var codes []ErrorCode
+	for i := 0; i < len(table.Content); i += 2 {
+		c := ErrorCode{Code: table.Content[i].Value}
+		if err := table.Content[i+1].Decode(&c); err != nil {
+			return nil, fmt.Errorf("read error code %s: %w", c.Code, err)
+		}
+		codes = append(codes, c)
+	}
+	return codes, nil
+}
+
+// Operations returns every operation in the document's order.
+func (d *Document) Operations() []Operation {
+	var operations []Operation
+	paths := lookup(d.root, "paths")
+	for i := 0; i < len(paths.Content); i += 2 {
+		path, item := paths.Content[i].Value, paths.Content[i+1]
+		for _, method := range methods {
+			node := lookup(item, method)
+			if node == nil {
+				continue
+			}
+			at := "#/paths/" + fragment(path)
+			op := Operation{ID: scalar(node, "operationId"), Method: strings.ToUpper(method), Path: path, Permission: permission(node)}
+			op.Parameters = append(d.parameters(item, at), d.parameters(node, at+"/"+method)...)
+			d.body(node, at+"/"+method, &op)
+			operations = append(operations, op)
+		}
+	}
+	return operations
+}
+
+func permission(op *yaml.Node) string {
+	if scopes := lookup(lookup(op, "security").Content[0], "apiKey").Content; len(scopes) > 0 {
+		return scopes[0].Value
+	}
+	return ""
+}
+
+func (d *Document) parameters(owner *yaml.Node, at string) []Parameter {
+	list := lookup(owner, "parameters")
+	if list == nil {
+		return nil
+	}
+	var found []Parameter
+	for i, node := range list.Content {
+		place := fmt.Sprintf("%s/parameters/%d", at, i)
+		if ref := lookup(node, "$ref"); ref != nil {
+			node, place = resolve(d.root, ref.Value), ref.Value
+		}
+		schema := d.follow(lookup(node, "schema"))
+		p := Parameter{
+			Name: scalar(node, "name"), In: scalar(node, "in"), Required: scalar(node, "required") == "true",
+			Explode: scalar(node, "explode") != "false", Type: scalar(schema, "type"), Schema: place + "/schema",
+		}
+		if items := lookup(schema, "items"); items != nil {
+			p.Items = scalar(d.follow(items), "type")
+		}
+		found = append(found, p)
+	}
+	return found
+}
+
+func (d *Document) body(op *yaml.Node, at string, o *Operation) {
+	body := lookup(op, "requestBody")
+	if body == nil {
+		return
+	}
+	o.Body = at + "/requestBody/content/" + fragment("application/json") + "/schema"
+	o.BodyRequired = scalar(body, "required") == "true"
+}
+
+func (d *Document) follow(n *yaml.Node) *yaml.Node {
+	for ref := lookup(n, "$ref"); ref != nil; ref = lookup(n, "$ref") {
+		n = resolve(d.root, ref.Value)
+	}
+	return n
+}
+
+func scalar(n *yaml.Node, key string) string {
+	if v := lookup(n, key); v != nil && v.Kind == yaml.ScalarNode {
+		return v.Value
+	}
+	return ""
+}
+
+// fragment escapes a key for use in a URL fragment that is a JSON pointer.
+func fragment(key string) string {
+	return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(escape(key))
+}

@@ -1,0 +1,173 @@
+package validation
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	vferrors "github.com/pb33f/libopenapi-validator/errors"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+	"golang.org/x/text/language"
+	"golang.org/x/text/message"
+
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+// english prints what the schema compiler says about the kinds that have no words of ours.
+var english = message.NewPrinter(language.English)
+
+// schemaDetails returns what of the value breaks the schema: the place, and the keyword. In a parameter, the place is
+// the parameter's name; in a body, a JSON pointer.
+func schemaDetails(schema *jsonschema.Schema, value any, in, name string) []problem.Detail {
+	err := schema.Validate(value)
+	var failure *jsonschema.ValidationError
+	if !errors.As(err, &failure) {
+		return nil
+	}
+	var details []problem.Detail
+	for _, leaf := range leaves(failure) {
+		pointer := name
+		if in == problem.InBody {
+			pointer = pointerOf(leaf.InstanceLocation)
+		}
+		for _, d := range explain(leaf.ErrorKind, pointer) {
+			d.In = in
+			details = append(details, d)
+		}
+	}
+	return slices.CompactFunc(details, func(a, b problem.Detail) bool { return a == b })
+}
+
+// leaves returns the failures that have no closer cause.
+func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	if len(e.Causes) == 0 {
+		return []*jsonschema.ValidationError{e}
+	}
+	var found []*jsonschema.ValidationError
+	for _, cause := range e.Causes {
+		found = append(found, leaves(cause)...)
+	}
+	return found
+}
+
+func pointerOf(location []string) string {
+	var b strings.Builder
+	for _, part := range location {
+		b.WriteString("/" + pointerEscaper.Replace(part))
+	}
+	return b.String()
+}
+
+// explain says which keyword does not hold and what would be right.
+func explain(k jsonschema.ErrorKind, at string) []problem.Detail {
+	switch k := k.(type) {
+	case *kind.Required:
+		return forEach(k.Missing, at, "required", "must be given")
+	case *kind.AdditionalProperties:
+		return forEach(k.Properties, at, "additionalProperties", "is not a field here")
+	}
+	keyword := ""
+	if path := k.KeywordPath(); len(path) > 0 {
+		keyword = path[len(path)-1]
+	}
+	return []problem.Detail{{Pointer: at, Code: keyword, Message: words(k)}}
+}
+
+func forEach(names []string, at, code, text string) []problem.Detail {
+	var details []problem.Detail
+	for _, name := range names {
+		details = append(details, problem.Detail{Pointer: at + "/" + pointerEscaper.Replace(name), Code: code, Message: text})
+	}
+	return details
+}
+
+func words(k jsonschema.ErrorKind) string {
+	switch k := k.(type) {
+	case *kind.Type:
+		return "must be of type " + strings.Join(k.Want, " or ")
+	case *kind.Enum:
+		return "must be one of " + listOf(k.Want)
+	case *kind.Const:
+		return fmt.Sprintf("must be %v", k.Want)
+	case *kind.Format:
+		return "must be " + formatWords(k.Want)
+	case *kind.Pattern:
+		return "must match the pattern " + k.Want
+	case *kind.Minimum:
+		return "must be at least " + decimal(k.Want)
+	case *kind.Maximum:
+		return "must be at most " + decimal(k.Want)
+	case *kind.MinLength:
+		return "must have at least " + count(k.Want, "character")
+	case *kind.MaxLength:
+		return "must have at most " + count(k.Want, "character")
+	case *kind.MinItems:
+		return "must have at least " + count(k.Want, "value")
+	case *kind.MaxItems:
+		return "must have at most " + count(k.Want, "value")
+	case *kind.MinProperties:
+		return "must have at least " + count(k.Want, "field")
+	case *kind.UniqueItems:
+		return "must not hold a value twice"
+	}
+	return k.LocalizedString(english)
+}
+
+func formatWords(format string) string {
+	switch format {
+	case "date":
+		return "a date such as 2026-01-23"
+	case "date-time":
+		return "an instant such as 2026-01-23T10:45:00Z (RFC 3339)"
+	case "uuid":
+		return "a UUID such as 01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10"
+	case "email":
+		return "an e-mail address"
+	case "uri":
+		return "a URL"
+	}
+	return "of the format " + format
+}
+
+func listOf(values []any) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprint(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}
+
+func decimal(r *big.Rat) string {
+	if r.IsInt() {
+		return r.Num().String()
+	}
+	f, _ := r.Float64()
+	return strconv.FormatFloat(f, 'g', -1, 64)
+}
+
+// fromAuthority turns what only libopenapi-validator refused into a failure for the caller.
+func fromAuthority(failures []*vferrors.ValidationError) error {
+	var details []problem.Detail
+	for _, f := range failures {
+		d := problem.Detail{In: f.ValidationSubType, Pointer: f.ParameterName, Code: "schema", Message: "is not valid: " + f.Reason}
+		if f.ParameterName == "" {
+			d.In = problem.InBody
+		}
+		details = append(details, d)
+	}
+	if details[0].In == problem.InBody {
+		return &problem.Error{Kind: problem.Unprocessable, Code: "invalid_body", Message: problem.Summary(details), Details: details}
+	}
+	return problem.Parameters(details...)
+}

@@ -1,0 +1,107 @@
+package validation
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+const maxDepth = 64
+
+// checkJSON reports the first thing that keeps a body from being one well-formed JSON value (RFC 8259) that every
+// reader understands alike: names are unique (RFC 7493 §2.3), text is UTF-8 without NUL.
+func checkJSON(body []byte) *problem.Detail {
+	if !utf8.Valid(body) {
+		return &problem.Detail{In: problem.InBody, Code: "encoding", Message: "must be UTF-8"}
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber()
+	w := walker{dec: dec}
+	if err := w.value("", 0); err != nil {
+		var broken *brokenError
+		if errors.As(err, &broken) {
+			return &broken.detail
+		}
+		return &problem.Detail{In: problem.InBody, Code: "syntax", Message: "must be JSON; reading stopped at byte " + strconv.FormatInt(dec.InputOffset(), 10)}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return &problem.Detail{In: problem.InBody, Code: "syntax", Message: "must be one JSON value, with nothing after it"}
+	}
+	return nil
+}
+
+type brokenError struct{ detail problem.Detail }
+
+func (e *brokenError) Error() string { return e.detail.Message }
+
+func broken(pointer, code, format string, args ...any) error {
+	return &brokenError{problem.Detail{In: problem.InBody, Pointer: pointer, Code: code, Message: fmt.Sprintf(format, args...)}}
+}
+
+// walker reads a value token by token, which shows the names that decoding into a map would merge.
+type walker struct{ dec *json.Decoder }
+
+func (w walker) value(at string, depth int) error {
+	if depth > maxDepth {
+		return broken(at, "depth", "must not be nested deeper than %d levels", maxDepth)
+	}
+	token, err := w.dec.Token()
+	if err != nil {
+		return err
+	}
+	switch t := token.(type) {
+	case json.Delim:
+		if t == '{' {
+			return w.object(at, depth)
+		}
+		return w.array(at, depth)
+	case string:
+		if strings.ContainsRune(t, 0) {
+			return broken(at, "encoding", "must not contain the character NUL")
+		}
+	}
+	return nil
+}
+
+func (w walker) object(at string, depth int) error {
+	seen := map[string]bool{}
+	for w.dec.More() {
+		token, err := w.dec.Token()
+		if err != nil {
+			return err
+		}
+		name, ok := token.(string)
+		if !ok {
+			return errors.New("a name must be a string")
+		}
+		place := at + "/" + pointerEscaper.Replace(name)
+		if seen[name] {
+			return broken(place, "duplicate", "must stand only once in its object")
+		}
+		seen[name] = true
+		if err := w.value(place, depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := w.dec.Token()
+	return err
+}
+
+func (w walker) array(at string, depth int) error {
+	for i := 0; w.dec.More(); i++ {
+		if err := w.value(at+"/"+strconv.Itoa(i), depth+1); err != nil {
+			return err
+		}
+	}
+	_, err := w.dec.Token()
+	return err
+}
+
+var pointerEscaper = strings.NewReplacer("~", "~0", "/", "~1")
