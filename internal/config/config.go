@@ -1,0 +1,111 @@
+// Package config reads the environment, once, and checks it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// Config is the configuration of the server: environment variables, each with its default.
+type Config struct {
+	Addr              string        `env:"ADDR" envDefault:":8080" help:"Address that the API listens on."`
+	AdminAddr         string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081" help:"Address of /metrics and pprof; keep it private. Empty: none."`
+	PublicURL         string        `env:"PUBLIC_URL" help:"URL under which clients reach the API; put first in the served specification."`
+	DataDir           string        `env:"DATA_DIR" envDefault:".plotwise" help:"Directory of the embedded Postgres and the demo key."`
+	DatabaseURL       string        `env:"DATABASE_URL" help:"Postgres to use; empty: an embedded one is started in the data directory."`
+	MaxConnections    int           `env:"DATABASE_MAX_CONNECTIONS" envDefault:"20" help:"Connections to Postgres at most."`
+	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT" envDefault:"15s" help:"Time that one SQL statement may take."`
+	LockTimeout       time.Duration `env:"LOCK_TIMEOUT" envDefault:"5s" help:"Time that a statement may wait for a lock."`
+	TransactionIdle   time.Duration `env:"TRANSACTION_IDLE_TIMEOUT" envDefault:"30s" help:"Time that a transaction may sit idle."`
+	ReadTimeout       time.Duration `env:"READ_TIMEOUT" envDefault:"15s" help:"Time that a client may take to send a request."`
+	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT" envDefault:"60s" help:"Time until an answer must be sent."`
+	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" envDefault:"120s" help:"Time that a kept connection may sit idle."`
+	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"30s" help:"Time that requests get to finish after SIGTERM."`
+	ValidateResponses string        `env:"VALIDATE_RESPONSES" envDefault:"enforce" help:"What becomes of an answer that breaks the specification: enforce (a 500 instead), report (sent, and logged) or off (not checked)."`
+	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
+	LogFormat         string        `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
+}
+
+// prefix starts the name of every variable.
+const prefix = "PLOTWISE_"
+
+// Load reads the variables and returns every one that does not hold what it should.
+func Load(environ []string) (Config, error) {
+	values := map[string]string{}
+	for _, pair := range environ {
+		if name, value, ok := strings.Cut(pair, "="); ok && value != "" {
+			values[name] = value
+		}
+	}
+	c, err := env.ParseAsWithOptions[Config](env.Options{Prefix: prefix, Environment: values})
+	if err != nil {
+		return c, named(err)
+	}
+	return c, c.check()
+}
+
+// named says which variable cannot be read, rather than which field.
+func named(err error) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	params, paramsErr := env.GetFieldParamsWithOptions(&Config{}, env.Options{Prefix: prefix})
+	if paramsErr != nil {
+		return err
+	}
+	fields := []string{
+		"Addr", "AdminAddr", "PublicURL", "DataDir", "DatabaseURL", "MaxConnections", "StatementTimeout", "LockTimeout", "TransactionIdle",
+		"ReadTimeout", "WriteTimeout", "IdleTimeout", "ShutdownTimeout", "ValidateResponses", "LogLevel", "LogFormat",
+	}
+	var found []error
+	for _, e := range all.Errors {
+		var parse env.ParseError
+		if !errors.As(e, &parse) {
+			return err
+		}
+		for i, f := range fields {
+			if f == parse.Name {
+				found = append(found, fmt.Errorf("%s: want a value of type %s, such as 20 or 15s: %w", params[i].Key, parse.Type, parse.Err))
+			}
+		}
+	}
+	return errors.Join(found...)
+}
+
+func (c Config) check() error {
+	var found []error
+	oneOf := func(name, value string, allowed ...string) {
+		for _, a := range allowed {
+			if value == a {
+				return
+			}
+		}
+		found = append(found, fmt.Errorf("%s%s: %q is none of %s", prefix, name, value, strings.Join(allowed, ", ")))
+	}
+	oneOf("VALIDATE_RESPONSES", c.ValidateResponses, "enforce", "report", "off")
+	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
+	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
+	if c.PublicURL != "" {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			found = append(found, fmt.Errorf("%sPUBLIC_URL: want a URL such as https://api.example.com", prefix))
+		}
+	}
+	if c.MaxConnections < 2 || c.MaxConnections > 1000 {
+		found = append(found, fmt.Errorf("%sDATABASE_MAX_CONNECTIONS: want 2 to 1000, not %d", prefix, c.MaxConnections))
+	}
+	for name, d := range map[string]time.Duration{
+		"STATEMENT_TIMEOUT": c.StatementTimeout, "LOCK_TIMEOUT": c.LockTimeout, "TRANSACTION_IDLE_TIMEOUT": c.TransactionIdle,
+		"READ_TIMEOUT": c.ReadTimeout, "WRITE_TIMEOUT": c.WriteTimeout, "IDLE_TIMEOUT": c.IdleTimeout, "SHUTDOWN_TIMEOUT": c.ShutdownTimeout,
+	} {
+		if d <= 0 {
+			found = append(found, fmt.Errorf("%s%s: want a time over zero, not %s", prefix, name, d))
+		}
+	}
+	return errors.Join(found...)
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/plotwise/plotwise/gen/api"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+// statuses is the one table of what each kind of failure answers with.
+var statuses = map[problem.Kind]int{
+	problem.Invalid:          http.StatusBadRequest,
+	problem.Unauthenticated:  http.StatusUnauthorized,
+	problem.Forbidden:        http.StatusForbidden,
+	problem.NotFound:         http.StatusNotFound,
+	problem.MethodNotAllowed: http.StatusMethodNotAllowed,
+	problem.Conflict:         http.StatusConflict,
+	problem.TooLarge:         http.StatusRequestEntityTooLarge,
+	problem.UnsupportedMedia: http.StatusUnsupportedMediaType,
+	problem.Unprocessable:    http.StatusUnprocessableEntity,
+	problem.Unavailable:      http.StatusServiceUnavailable,
+}
+
+// failure returns what the caller reads of an error and its status. internal is the error itself when it is not the
+// caller's to read, for the log.
+func failure(err error) (p *problem.Error, status int, internal error) {
+	var fromEcho *echo.HTTPError
+	switch {
+	case errors.As(err, &p):
+		return p, statuses[p.Kind], nil
+	case errors.As(err, &fromEcho):
+		p, ok := echoProblem(fromEcho)
+		if ok {
+			return p, statuses[p.Kind], nil
+		}
+	case postgres.IsUnavailable(err):
+		p = problem.New(problem.Unavailable, "service_unavailable", "The service cannot answer just now; try again in a few seconds.")
+		return p, http.StatusServiceUnavailable, err
+	}
+	p = problem.New(0, "internal_error", "The fault is ours; it is logged under this request_id.")
+	return p, http.StatusInternalServerError, err
+}
+
+// echoProblem translates what echo and the generated code refuse on their own: routes, methods and parameters that
+// passed their schema but not Go's types (a leap second, say).
+func echoProblem(e *echo.HTTPError) (*problem.Error, bool) {
+	switch e.Code {
+	case http.StatusNotFound:
+		return problem.New(problem.NotFound, "not_found", "There is no such path; the documentation is at /docs."), true
+	case http.StatusMethodNotAllowed:
+		return problem.New(problem.MethodNotAllowed, "method_not_allowed", "This path does not have that method; Allow lists those it has."), true
+	case http.StatusBadRequest:
+		text, _ := e.Message.(string)
+		text, found := strings.CutPrefix(text, "Invalid format for parameter ")
+		if name, _, ok := strings.Cut(text, ":"); found && ok {
+			return problem.Parameter(name, "format", "cannot be read"), true
+		}
+	}
+	return nil, false
+}
+
+// render returns the body of a failed request's answer.
+func (s *server) render(p *problem.Error, requestID string) ([]byte, error) {
+	e := api.Error{
+		Code: api.ErrorCode(p.Code), Message: p.Message, RequestID: requestID,
+		DocURL: s.publicURL + "/docs/errors#" + p.Code, Details: make([]api.ErrorDetail, len(p.Details)),
+	}
+	for i, d := range p.Details {
+		e.Details[i] = api.ErrorDetail{In: api.ErrorLocation(d.In), Pointer: d.Pointer, Code: d.Code, Message: d.Message}
+	}
+	return json.Marshal(api.ErrorResponse{Error: e})
+}
+
+// write puts the failure into the answer, and its cause into the log when it is ours.
+func (s *server) writeFailure(c echo.Context, err error) (status int, body []byte) {
+	p, status, internal := failure(err)
+	if internal != nil {
+		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
+			slog.String("request_id", requestID(c)), slog.String("route", c.Path()), slog.Any("error", internal))
+	}
+	c.Set(codeKey, p.Code)
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, "application/json")
+	if status == http.StatusUnauthorized {
+		header.Set("WWW-Authenticate", `Bearer realm="plotwise"`)
+	}
+	if body, err = s.render(p, requestID(c)); err != nil { // strings always marshal
+		panic(err)
+	}
+	return status, body
+}
+
+// handleError answers for whatever failed outside an operation: unknown routes and methods, and panics.
+func (s *server) handleError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status, body := s.writeFailure(c, err)
+	c.Response().WriteHeader(status)
+	_, _ = c.Response().Write(body) // the client may be gone
+}

@@ -1,0 +1,158 @@
+// Package httpapi serves the API: one http.Handler out of every resource's handlers, with what stands around them.
+package httpapi
+
+import (
+	"context"
+	"database/sql"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/gen/api"
+	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/jurisdictions"
+	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/permits"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/validation"
+)
+
+// Options says how to serve.
+type Options struct {
+	DB                *postgres.DB
+	Log               *slog.Logger
+	Metrics           *Metrics
+	PublicURL         string // without a slash at the end
+	ValidateResponses string // enforce, report or off
+	Docs              http.Handler
+	Now               func() time.Time
+	NewID             func() uuid.UUID
+}
+
+// handlers embeds the handlers of every resource: an operation that none of them has does not compile.
+type handlers struct {
+	permits.Handlers
+	jurisdictionHandlers
+	organizationHandlers
+}
+
+// Embedded structs need names of their own.
+type (
+	jurisdictionHandlers struct{ jurisdictions.Handlers }
+	organizationHandlers struct{ organizations.Handlers }
+)
+
+var _ api.StrictServerInterface = handlers{}
+
+type server struct {
+	db                *postgres.DB
+	log               *slog.Logger
+	metrics           *Metrics
+	keys              *apikeys.Service
+	publicURL         string
+	validateResponses string
+	now               func() time.Time
+}
+
+// New returns the handler of everything that the API address serves.
+func New(o Options) (http.Handler, error) {
+	operations, err := validation.New(gen.JSON)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
+		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
+	}
+	e := echo.New()
+	e.HTTPErrorHandler = s.handleError
+	e.Use(s.requestID, s.observe, s.recover, middleware.CORSWithConfig(cors))
+	e.GET("/healthz", s.healthz)
+	e.GET("/readyz", s.readyz)
+	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	e.Any("/docs", echo.WrapHandler(o.Docs))
+	e.Any("/docs/*", echo.WrapHandler(o.Docs))
+	middlewares := map[string][]echo.MiddlewareFunc{}
+	for id, op := range operations {
+		middlewares[id] = []echo.MiddlewareFunc{s.operation(op)}
+	}
+	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(newHandlers(o), nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	return head(e), nil
+}
+
+func newHandlers(o Options) handlers {
+	return handlers{
+		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB)},
+		jurisdictionHandlers: jurisdictionHandlers{jurisdictions.Handlers{Jurisdictions: jurisdictions.NewService(o.DB, o.NewID)}},
+		organizationHandlers: organizationHandlers{organizations.Handlers{Organizations: organizations.NewService(o.DB, o.Now, o.NewID)}},
+	}
+}
+
+// cors lets pages of any origin call the API with a key, and read its headers (Fetch standard §3.2).
+var cors = middleware.CORSConfig{
+	AllowOrigins:  []string{"*"},
+	AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
+	AllowHeaders:  []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"},
+	ExposeHeaders: []string{"ETag", "Link", "Location", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "WWW-Authenticate"},
+	MaxAge:        86400,
+}
+
+// head serves HEAD as GET: net/http leaves the body out, and the headers are those of the GET (RFC 9110 §9.3.2).
+func head(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			get := *r
+			get.Method = http.MethodGet
+			r = &get
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// public returns the URL under which the caller made the request.
+func (s *server) public(u *url.URL) *url.URL {
+	base, err := url.Parse(s.publicURL)
+	if err != nil { // checked with the configuration
+		panic(err)
+	}
+	base.Path, base.RawQuery = u.Path, u.RawQuery
+	return base
+}
+
+// healthz answers while the process runs.
+func (s *server) healthz(c echo.Context) error {
+	return c.JSON(http.StatusOK, map[string]string{"status": "ok"})
+}
+
+// readyz answers 200 when requests can be served: the database answers, and its schema is one that this program knows.
+func (s *server) readyz(c echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+	defer cancel()
+	status, err := ready(ctx, s.db.DB.DB)
+	if err != nil {
+		s.log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.Any("error", err))
+	}
+	code := http.StatusOK
+	if status != "ok" {
+		code = http.StatusServiceUnavailable
+	}
+	return c.JSON(code, map[string]string{"status": status})
+}
+
+func ready(ctx context.Context, db *sql.DB) (string, error) {
+	current, newest, err := postgres.Versions(ctx, db)
+	switch {
+	case err != nil:
+		return "the database does not answer", err
+	case current < newest:
+		return "the database's schema is older than this program: run plotwise migrate", nil
+	}
+	return "ok", nil
+}
