@@ -131,12 +131,14 @@ create index permit_changes_permit_idx on permit_changes (permit_uuid, detected_
 -- stamp_change returns the instant under which a transaction's changes become visible to those who poll by time. The
 -- lock is held until the transaction ends, so that the order of stamps is the order of commits: who has seen a stamp
 -- has seen all that came before it. It stays ahead of the newest stamp when the clock is set back.
+-- +goose StatementBegin
 create function stamp_change() returns timestamptz language plpgsql volatile as $$
 begin
     perform pg_advisory_xact_lock(7305210001);
     return greatest(clock_timestamp(), (select max(updated_at) + interval '1 microsecond' from permits));
 end
 $$;
+-- +goose StatementEnd
 
 -- permit_search returns what a search for words looks through.
 create function permit_search(permit_number text, street text, city text, region text, postal_code text,

@@ -95,7 +95,9 @@ func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 			case http.ErrAbortHandler:
 				panic(r)
 			default:
-				c.Response().Writer = writer
+				if c.Response().Writer != writer { // an operation's buffer, of which nothing was sent
+					c.Response().Writer, c.Response().Committed = writer, false
+				}
 				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
 			}
 		}()

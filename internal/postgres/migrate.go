@@ -47,7 +47,7 @@ func Versions(ctx context.Context, db *sql.DB) (current, newest int64, err error
 }
 
 func newProvider(db *sql.DB) (*goose.Provider, error) {
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300)) // seconds, tries
 	if err != nil {
 		return nil, fmt.Errorf("prepare the migrations: %w", err)
 	}

@@ -1,0 +1,65 @@
+package postgres_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+)
+
+func TestInTx(t *testing.T) {
+	db, ctx := pgtest.Open(t), t.Context()
+	insert := func(tx *postgres.Tx) error {
+		_, err := tx.ExecContext(ctx, "insert into plans (name, requests_per_minute) values ('test', 1)")
+		return err
+	}
+	count := func() (n int) {
+		if err := db.GetContext(ctx, &n, "select count(*) from plans where name = 'test'"); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	refused := errors.New("refused")
+	if err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error { return errors.Join(insert(tx), refused) }); !errors.Is(err, refused) {
+		t.Errorf("InTx = %v, want the function's error", err)
+	}
+	if got := count(); got != 0 {
+		t.Errorf("%d rows after an error, want 0", got)
+	}
+	err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		return postgres.InTx(postgres.WithTx(ctx, tx), db, insert) // joins: still open after it
+	})
+	if err != nil || count() != 1 {
+		t.Errorf("InTx = %v with %d rows, want 1 row", err, count())
+	}
+	if err := postgres.InTx(ctx, db, insert); !postgres.IsUniqueViolation(err, "plans_pkey") {
+		t.Errorf("InTx = %v, want a breach of plans_pkey", err)
+	}
+}
+
+func TestMigrate_manyStarters(t *testing.T) {
+	url := pgtest.Empty(t)
+	errs := make(chan error)
+	const starters = 5
+	for range starters {
+		go func() { errs <- postgres.Migrate(context.WithoutCancel(t.Context()), pgtest.OpenURL(t, url).DB.DB) }()
+	}
+	for range starters {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	current, newest, err := postgres.Versions(t.Context(), pgtest.OpenURL(t, url).DB.DB)
+	if err != nil || current != newest || newest == 0 {
+		t.Errorf("Versions = %d, %d, %v; want the newest", current, newest, err)
+	}
+}
+
+func TestVersions_empty(t *testing.T) {
+	current, newest, err := postgres.Versions(t.Context(), pgtest.OpenURL(t, pgtest.Empty(t)).DB.DB)
+	if err != nil || current != 0 || newest < 1 {
+		t.Errorf("Versions = %d, %d, %v; want 0 and the newest", current, newest, err)
+	}
+}
