@@ -1,0 +1,161 @@
+package permits
+
+import (
+	"context"
+	"crypto/md5" //nolint:gosec // tells rows apart, keeps no secret
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+// batchSize is how many permits one transaction merges at most.
+const batchSize = 1000
+
+// Record is a permit as a source's row has it, in BLDS 1.2 terms. Empty means that the source leaves the value empty.
+type Record struct {
+	PermitNumber  string // 1 to 100 characters; with the jurisdiction, the permit's key
+	Status        string
+	Stage         string
+	Type          string
+	Description   string
+	Street        string
+	City          string
+	Region        string
+	PostalCode    string
+	Latitude      *float64 // both or neither
+	Longitude     *float64
+	FiledDate     string // YYYY-MM-DD
+	IssuedDate    string
+	ExpiresDate   string
+	CompletedDate string
+	Valuation     string // US dollars, decimal
+	Parties       []Party
+}
+
+// Staging merges the rows of one import into a jurisdiction's permits: Add them all, Group, then Merge until it is
+// done. Rows with the same permit number are one permit: the last one's values, and the parties of all. It lives on one
+// connection and is not for concurrent use.
+type Staging struct {
+	conn         *postgres.Conn
+	jurisdiction uuid.UUID
+	fields       []string
+	copying      *copying
+	position     int64
+	merged       int64
+	pending      int64
+}
+
+// Summary counts what an import brought.
+type Summary struct {
+	Rows    int64 `db:"rows"`
+	Permits int64 `db:"permits"`
+	Pending int64 `db:"pending"` // new, or other than when last seen: those that Merge looks at
+}
+
+// Outcome counts what one Merge did.
+type Outcome struct {
+	Looked  int64     // how many permits it looked at; 0 when there was nothing left
+	Added   int       `db:"added"`
+	Changed int       `db:"changed"`
+	At      time.Time // the changes' updated_at
+}
+
+// Stage begins an import on a connection of its own. fields are those that the source gives; a stored permit keeps its
+// value of any other. It returns ErrImportRunning when the jurisdiction is being imported by somebody else.
+func Stage(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID, fields []string) (*Staging, error) {
+	s := &Staging{conn: conn, jurisdiction: jurisdiction, fields: fields}
+	if err := createStaging(ctx, conn, jurisdiction); err != nil {
+		return nil, err
+	}
+	var err error
+	s.copying, err = startCopy(ctx, conn)
+	return s, err
+}
+
+// Add stages one row.
+func (s *Staging) Add(ctx context.Context, r *Record) error {
+	s.position++
+	parties := []byte("[]")
+	if len(r.Parties) > 0 {
+		var err error
+		if parties, err = json.Marshal(r.Parties); err != nil {
+			return fmt.Errorf("stage permit %q: %w", r.PermitNumber, err)
+		}
+	}
+	return s.copying.add(ctx, s.position, r, parties, s.fingerprint(r, parties))
+}
+
+// fingerprint tells a row from any other one, so that what did not change since is not looked at.
+func (s *Staging) fingerprint(r *Record, parties []byte) uuid.UUID {
+	h := md5.New() //nolint:gosec // as above
+	fmt.Fprintf(h, "%q", s.fields)
+	for _, v := range []string{
+		r.Status, r.Stage, r.Type, r.Description, r.Street, r.City, r.Region, r.PostalCode,
+		r.FiledDate, r.IssuedDate, r.ExpiresDate, r.CompletedDate, r.Valuation,
+	} {
+		h.Write([]byte(v))
+		h.Write([]byte{0})
+	}
+	if r.Latitude != nil {
+		fmt.Fprintf(h, "%g %g", *r.Latitude, *r.Longitude)
+	}
+	h.Write(parties)
+	return uuid.UUID(h.Sum(nil))
+}
+
+// Group ends the adding: it unites the rows of each permit and finds those that are not known so already.
+func (s *Staging) Group(ctx context.Context) (Summary, error) {
+	var sum Summary
+	if err := s.copying.finish(ctx); err != nil {
+		return sum, err
+	}
+	if err := group(ctx, s.conn, s.jurisdiction); err != nil {
+		return sum, err
+	}
+	sum, err := summarize(ctx, s.conn)
+	s.pending = sum.Pending
+	return sum, err
+}
+
+// Merge merges the next permits, at most batchSize, in one transaction; changes become rows of the history. then runs
+// in it after the merge.
+func (s *Staging) Merge(ctx context.Context, then func(tx *postgres.Tx, o Outcome) error) (Outcome, error) {
+	o := Outcome{Looked: min(batchSize, s.pending-s.merged)}
+	if o.Looked == 0 {
+		return o, nil
+	}
+	err := postgres.InTx(ctx, s.conn, func(tx *postgres.Tx) error {
+		if err := s.merge(ctx, tx, &o); err != nil {
+			return err
+		}
+		return then(tx, o)
+	})
+	s.merged += o.Looked
+	return o, err
+}
+
+func (s *Staging) merge(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	if err := fillBatch(ctx, tx, s.fields, s.merged, s.merged+o.Looked); err != nil {
+		return err
+	}
+	// From here on every other import waits, so that the stamps come in the order of the commits.
+	if err := tx.GetContext(ctx, &o.At, staging.Part("stamp")); err != nil {
+		return fmt.Errorf("stamp a change: %w", err)
+	}
+	if err := mergeBatch(ctx, tx, s.jurisdiction, o.At); err != nil {
+		return err
+	}
+	return countBatch(ctx, tx, o)
+}
+
+// Finish brings the planner's statistics up to date after a large import.
+func (s *Staging) Finish(ctx context.Context) error {
+	if s.merged < batchSize {
+		return nil
+	}
+	return vacuum(ctx, s.conn)
+}

@@ -1,0 +1,164 @@
+package permits
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+//go:embed staging.sql
+var stagingText string
+
+var staging = postgres.ParseStatements(stagingText)
+
+// ErrImportRunning says that another import of the same jurisdiction is running.
+var ErrImportRunning = errors.New("another import of this jurisdiction is running; wait for its end")
+
+func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID) error {
+	var b postgres.Query
+	text, args := b.Add(staging.Part("lock"), jurisdiction.String()).SQL()
+	var locked bool
+	if err := conn.GetContext(ctx, &locked, text, args...); err != nil {
+		return fmt.Errorf("lock the jurisdiction: %w", err)
+	}
+	if !locked {
+		return ErrImportRunning
+	}
+	if _, err := conn.ExecContext(ctx, staging.Part("createTables")); err != nil {
+		return fmt.Errorf("create the staging tables: %w", err)
+	}
+	return nil
+}
+
+// copying is a running COPY into the staging table.
+type copying struct {
+	tx   *sqlx.Tx
+	stmt *sql.Stmt
+}
+
+func startCopy(ctx context.Context, conn *postgres.Conn) (*copying, error) {
+	tx, err := conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin staging: %w", err)
+	}
+	stmt, err := tx.PrepareContext(ctx, pq.CopyIn("incoming", "position", "permit_number", "hash", "status", "stage", "type",
+		"description", "street", "city", "region", "postal_code", "latitude", "longitude", "filed_date", "issued_date",
+		"expires_date", "completed_date", "valuation", "parties"))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("begin staging: %w", err), tx.Rollback())
+	}
+	return &copying{tx, stmt}, nil
+}
+
+func (c *copying) add(ctx context.Context, position int64, r *Record, parties []byte, hash uuid.UUID) error {
+	_, err := c.stmt.ExecContext(ctx, position, r.PermitNumber, hash.String(), r.Status, r.Stage, r.Type, r.Description,
+		r.Street, r.City, r.Region, r.PostalCode, number(r.Latitude), number(r.Longitude), optional(r.FiledDate), optional(r.IssuedDate),
+		optional(r.ExpiresDate), optional(r.CompletedDate), optional(r.Valuation), string(parties))
+	if err != nil {
+		return fmt.Errorf("stage permit %q: %w", r.PermitNumber, err)
+	}
+	return nil
+}
+
+func number(f *float64) any {
+	if f == nil {
+		return nil
+	}
+	return *f
+}
+
+func optional(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
+func (c *copying) finish(ctx context.Context) error {
+	if _, err := c.stmt.ExecContext(ctx); err != nil {
+		return fmt.Errorf("end staging: %w", err)
+	}
+	if err := c.stmt.Close(); err != nil {
+		return fmt.Errorf("end staging: %w", err)
+	}
+	if err := c.tx.Commit(); err != nil {
+		return fmt.Errorf("end staging: %w", err)
+	}
+	return nil
+}
+
+func group(ctx context.Context, q postgres.Querier, jurisdiction uuid.UUID) error {
+	text := strings.ReplaceAll(staging.Part("group"), "{{jurisdiction}}", jurisdiction.String()) // several statements take no parameters
+	if _, err := q.ExecContext(ctx, text); err != nil {
+		return fmt.Errorf("group the staged rows: %w", err)
+	}
+	return nil
+}
+
+func summarize(ctx context.Context, q postgres.Querier) (Summary, error) {
+	var sum Summary
+	if err := q.GetContext(ctx, &sum, staging.Part("summarize")); err != nil {
+		return sum, fmt.Errorf("count the staged rows: %w", err)
+	}
+	return sum, nil
+}
+
+func fillBatch(ctx context.Context, tx *postgres.Tx, fields []string, after, to int64) error {
+	return run(ctx, tx, "fillBatch", pq.Array(fields), after, to)
+}
+
+// mergeBatch writes a batch: what changed into the history, then the permits and their parties.
+func mergeBatch(ctx context.Context, tx *postgres.Tx, jurisdiction uuid.UUID, at time.Time) error {
+	steps := []struct {
+		part string
+		args []any
+	}{
+		{"recordChanges", []any{at}},
+		{"recordPartyChanges", []any{at, at}},
+		{"markChanged", []any{at}},
+		{"updatePermits", []any{at}},
+		{"touchPermits", nil},
+		{"insertPermits", []any{jurisdiction, at}},
+		{"deleteParties", nil},
+		{"insertParties", nil},
+	}
+	for _, s := range steps {
+		if err := run(ctx, tx, s.part, s.args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func run(ctx context.Context, q postgres.Querier, part string, args ...any) error {
+	var b postgres.Query
+	text, args := b.Add(staging.Part(part), args...).SQL()
+	if _, err := q.ExecContext(ctx, text, args...); err != nil {
+		return fmt.Errorf("merge permits, %s: %w", part, err)
+	}
+	return nil
+}
+
+func countBatch(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	if err := tx.GetContext(ctx, o, staging.Part("countBatch")); err != nil {
+		return fmt.Errorf("count a batch: %w", err)
+	}
+	return run(ctx, tx, "truncateBatch")
+}
+
+func vacuum(ctx context.Context, q postgres.Querier) error {
+	if _, err := q.ExecContext(ctx, staging.Part("vacuum")); err != nil {
+		return fmt.Errorf("bring the statistics of permits up to date: %w", err)
+	}
+	return nil
+}
