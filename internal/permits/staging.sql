@@ -41,6 +41,17 @@ from (
 left join permits p on p.jurisdiction_id = '{{jurisdiction}}' and p.permit_number = l.permit_number
 where p.source_hash is distinct from l.hash;
 create index on pending (rank);
+create temp table united as
+select permit_number, jsonb_agg(party order by first) as parties
+from (
+    select i.permit_number, e.party, min(i.position * 1000 + e.position) as first
+    from incoming i cross join lateral jsonb_array_elements(i.parties) with ordinality as e (party, position)
+    where i.permit_number in (select permit_number from pending where rows > 1)
+    group by i.permit_number, e.party
+) parties
+group by permit_number;
+create index on united (permit_number);
+analyze united;
 analyze pending;
 analyze incoming
 
@@ -72,23 +83,12 @@ select coalesce(p.uuid, uuid_v7()), p.uuid is null, n.position, n.permit_number,
        case when 'completed_date' = any(given.fields) then i.completed_date else p.completed_date end,
        case when 'valuation' = any(given.fields) then i.valuation else p.valuation end,
        case when not 'parties' = any(given.fields) then coalesce(stored.parties, '[]')
-            when n.rows = 1 then i.parties
-            else united.parties end
+            else coalesce(u.parties, i.parties) end
 from (select cast(? as text[]) as fields) given
 cross join pending n
 join incoming i on i.position = n.position
 left join permits p on p.uuid = n.uuid
-left join lateral (
-    select jsonb_agg(u.party order by u.first) as parties
-    from (
-        select party, min(r.position * 1000 + party_position) as first
-        from incoming r cross join lateral jsonb_array_elements(r.parties) with ordinality as e (party, party_position)
-        where n.rows > 1 and r.permit_number = n.permit_number
-        group by party
-    ) u
-    having count(*) > 0
-) united_or_null on n.rows > 1
-cross join lateral (select coalesce(united_or_null.parties, '[]') as parties) united
+left join united u on u.permit_number = n.permit_number
 left join lateral (
     select jsonb_agg(to_jsonb(s) - 'permit_uuid' - 'position' order by s.position) as parties
     from permit_parties s
@@ -132,9 +132,9 @@ with previous as (
     where not b.added
 )
 insert into permit_changes (id, permit_uuid, scope, field, previous, new, detected_at)
-select uuid_v7(), uuid, 'party', role, party, null, ? from (select * from previous except select * from now) gone
+select uuid_v7(), uuid, 'party', role, party, null, cast(? as timestamptz) from (select * from previous except select * from now) gone
 union all
-select uuid_v7(), uuid, 'party', role, null, party, ? from (select * from now except select * from previous) come
+select uuid_v7(), uuid, 'party', role, null, party, cast(? as timestamptz) from (select * from now except select * from previous) come
 
 -- part: markChanged
 update batch b set differs = true

@@ -77,6 +77,8 @@ func WithConn(ctx context.Context, db *DB, do func(conn *Conn) error) error {
 		return fmt.Errorf("open a connection: %w", err)
 	}
 	defer func() {
+		// What the session holds is given back before the next one asks for it; a broken connection holds nothing.
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "discard all")
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // keeps it out of the pool
 		_ = conn.Close()
 	}()
