@@ -150,3 +150,19 @@ func scalar(n *yaml.Node, key string) string {
 func fragment(key string) string {
 	return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(escape(key))
 }
+
+// PutServerFirst puts a server before those that the document names.
+func (d *Document) PutServerFirst(url, description string) {
+	var server yaml.Node
+	if err := server.Encode(map[string]string{"url": url, "description": description}); err != nil { // strings always encode
+		panic(err)
+	}
+	servers := lookup(d.root, "servers")
+	servers.Content = append([]*yaml.Node{&server}, servers.Content...)
+}
+
+// YAML renders the document.
+func (d *Document) YAML() ([]byte, error) { return YAML(d.root) }
+
+// JSON renders the document.
+func (d *Document) JSON() ([]byte, error) { return JSON(d.root) }

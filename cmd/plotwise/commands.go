@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/demo"
+	"github.com/plotwise/plotwise/internal/id"
+	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+type migrateCommand struct{}
+
+// Help tells what the one-line help leaves out.
+func (migrateCommand) Help() string {
+	return `Migrations only go forward, and any number of processes may run them at once: one does, the others wait.`
+}
+
+// Run migrates and prints the version.
+func (migrateCommand) Run(ctx context.Context, g *globals) (err error) {
+	g.config.StatementTimeout, g.config.LockTimeout = 0, 0
+	db, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	current, _, err := postgres.Versions(ctx, db.DB.DB.DB)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("The schema has version %d, which is the newest.\n", current)
+	return nil
+}
+
+type seedCommand struct{}
+
+// Help tells what the one-line help leaves out.
+func (seedCommand) Help() string {
+	return `The demo organization, ` + demo.Organization + `, is on the professional plan; 2,000 made-up permits of three counties
+that do not exist come with it. Running it again only makes another key.`
+}
+
+// Run seeds and prints the key.
+func (seedCommand) Run(ctx context.Context, g *globals) (err error) {
+	db, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	if err := db.checkSchema(ctx); err != nil {
+		return err
+	}
+	key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s=%s\n", keyVariable, key)
+	return nil
+}
+
+type keysCommand struct {
+	Create createKeyCommand `cmd:"" help:"Make an API key and print it, once."`
+}
+
+type createKeyCommand struct {
+	Organization string   `required:"" help:"Id (org_…) or name of the organization." placeholder:"ORG"`
+	Name         string   `required:"" help:"What the key is for, such as \"CRM Integration - Production\"." placeholder:"NAME"`
+	Permissions  []string `default:"read" enum:"read,write,admin" help:"Any of read, write and admin, with commas between. admin includes the other two." placeholder:"LIST"`
+	ExpiresIn    string   `help:"Time until the key expires, such as 720h; never when left out." placeholder:"TIME"`
+}
+
+// Help tells what the one-line help leaves out.
+func (createKeyCommand) Help() string {
+	return `The key goes to standard output and is shown nowhere else, ever.
+
+  plotwise keys create --organization "` + demo.Organization + `" --name "Reports" --permissions read`
+}
+
+// Run makes the key and prints it.
+func (c *createKeyCommand) Run(ctx context.Context, g *globals) (err error) {
+	if n := len(c.Name); n > 100 || strings.TrimSpace(c.Name) == "" {
+		return errors.New("--name: want 1 to 100 characters")
+	}
+	var expires *time.Time
+	if c.ExpiresIn != "" {
+		d, err := time.ParseDuration(c.ExpiresIn)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("--expires-in: %q: want a time such as 720h", c.ExpiresIn)
+		}
+		at := now().Add(d)
+		expires = &at
+	}
+	db, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	if err := db.checkSchema(ctx); err != nil {
+		return err
+	}
+	organization, err := c.organization(ctx, organizations.NewService(db.DB, now, newID))
+	if err != nil {
+		return err
+	}
+	k := apikeys.Key{OrganizationID: organization, Name: c.Name, ExpiresAt: expires}
+	for _, p := range c.Permissions {
+		k.Permissions = append(k.Permissions, identity.Permission(p))
+	}
+	key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
+	if err != nil {
+		return err
+	}
+	fmt.Println(key)
+	fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
+	return nil
+}
+
+func (c *createKeyCommand) organization(ctx context.Context, s *organizations.Service) (uuid.UUID, error) {
+	var found uuid.UUID
+	var err error
+	if parsed, ok := id.Parse(id.Organization, c.Organization); ok {
+		var o organizations.Organization
+		o, err = s.Get(ctx, parsed)
+		found = o.ID
+	} else {
+		found, err = s.GetByName(ctx, c.Organization)
+	}
+	if err != nil {
+		return found, fmt.Errorf("--organization %q: %w", c.Organization, err)
+	}
+	return found, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/postgres/embedded"
+)
+
+// database is the database of a command: one that is configured, or the embedded one.
+type database struct {
+	*postgres.DB
+	server *embedded.Server // nil when it is configured
+	log    *slog.Logger
+}
+
+// openDatabase connects to the configured database, or else starts (or joins) the embedded one and migrates it.
+func (g *globals) openDatabase(ctx context.Context) (*database, error) {
+	d := &database{log: g.log}
+	url := g.config.DatabaseURL
+	if url == "" {
+		var err error
+		if d.server, err = embedded.Start(ctx, embedded.Options{Dir: g.config.DataDir, Log: g.log}); err != nil {
+			return nil, err
+		}
+		url = d.server.URL("plotwise")
+	}
+	if err := d.connect(ctx, g, url); err != nil {
+		return nil, errors.Join(err, d.stop(ctx))
+	}
+	return d, nil
+}
+
+func (d *database) connect(ctx context.Context, g *globals, url string) error {
+	c := g.config
+	var err error
+	d.DB, err = postgres.Open(postgres.Options{
+		URL: url, MaxConnections: c.MaxConnections, StatementTimeout: c.StatementTimeout, LockTimeout: c.LockTimeout,
+		TransactionTimeout: c.TransactionIdle,
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.PingContext(ctx); err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	if d.server == nil {
+		return nil
+	}
+	return d.migrate(ctx)
+}
+
+// migrate migrates on connections without time limits.
+func (d *database) migrate(ctx context.Context) error {
+	_, newest, err := postgres.Versions(ctx, d.DB.DB.DB)
+	if err != nil {
+		return err
+	}
+	if err := postgres.Migrate(ctx, d.DB.DB.DB); err != nil {
+		return err
+	}
+	d.log.Debug("the schema is up to date", slog.Int64("version", newest))
+	return nil
+}
+
+// checkSchema refuses a schema that is older than this program needs.
+func (d *database) checkSchema(ctx context.Context) error {
+	current, newest, err := postgres.Versions(ctx, d.DB.DB.DB)
+	if err != nil {
+		return err
+	}
+	if current < newest {
+		return fmt.Errorf("the database's schema has version %d, this program needs %d: run plotwise migrate", current, newest)
+	}
+	return nil
+}
+
+// Close closes the pool and stops an embedded server that this process started.
+func (d *database) close(ctx context.Context) error {
+	return errors.Join(d.Close(), d.stop(ctx))
+}
+
+func (d *database) stop(ctx context.Context) error {
+	if d.server == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	return d.server.Stop(ctx)
+}

@@ -1,0 +1,73 @@
+// Command plotwise serves the Plotwise API and looks after its data.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/config"
+)
+
+type cli struct {
+	Serve   serveCommand   `cmd:"" help:"Serve the API and its documentation."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version."`
+	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
+	Import  importCommand  `cmd:"" help:"Import permits from a city's files."`
+	Keys    keysCommand    `cmd:"" help:"Make API keys."`
+}
+
+// globals is what every command gets.
+type globals struct {
+	config config.Config
+	log    *slog.Logger
+}
+
+const description = `Plotwise tracks building permits and serves them as an API.
+
+Every setting is an environment variable that starts with PLOTWISE_; README.md lists them. Without
+PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, with its data in .plotwise/.`
+
+func main() {
+	var c cli
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources()},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
+	cfg, err := config.Load(os.Environ())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "plotwise: the configuration is not right:\n%v\n", err)
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&globals{config: cfg, log: newLog(cfg)}); err != nil {
+		fmt.Fprintf(os.Stderr, "plotwise: %v\n", err)
+		stop()
+		os.Exit(1) //nolint:gocritic // stop was called
+	}
+}
+
+func newLog(c config.Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil { // checked with the configuration
+		panic(err)
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// now is the clock of this program, in UTC.
+func now() time.Time { return time.Now().UTC() }
+
+// newID returns a UUID of version 7, which sorts by its time.
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/plotwise/plotwise/internal/demo"
+	"github.com/plotwise/plotwise/internal/docs"
+	"github.com/plotwise/plotwise/internal/httpapi"
+)
+
+type serveCommand struct {
+	Addr      string `help:"Address to listen on; overrides PLOTWISE_ADDR." placeholder:"HOST:PORT"`
+	AdminAddr string `help:"Address of /metrics and pprof; overrides PLOTWISE_ADMIN_ADDR." placeholder:"HOST:PORT"`
+	DataDir   string `help:"Directory of the embedded Postgres and the demo key; overrides PLOTWISE_DATA_DIR." placeholder:"DIR"`
+}
+
+// Help tells what the one-line help leaves out.
+func (serveCommand) Help() string {
+	return `Without PLOTWISE_DATABASE_URL this starts an embedded Postgres, makes a demo organization on the first start, and
+writes its API key to demo.env in the data directory. With it, that database is used as it is: run plotwise migrate
+first. SIGTERM or Ctrl-C lets running requests finish.
+
+A second copy beside the first:
+  plotwise serve --addr 127.0.0.1:8090 --admin-addr 127.0.0.1:8091 --data-dir /tmp/second`
+}
+
+// Run serves until it is told to stop.
+func (c *serveCommand) Run(ctx context.Context, g *globals) (err error) {
+	c.override(g)
+	db, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	if err := db.checkSchema(ctx); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", g.config.Addr) //nolint:noctx // listens until the end
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", g.config.Addr, err)
+	}
+	if g.config.PublicURL == "" {
+		g.config.PublicURL = localURL(listener.Addr())
+	}
+	metrics := httpapi.NewMetrics(db.DB)
+	handler, err := g.handler(db, metrics)
+	if err != nil {
+		return err
+	}
+	if db.server != nil {
+		key, err := demoKey(ctx, db, g.config.DataDir)
+		if err != nil {
+			return err
+		}
+		defer announce(g.config.PublicURL, g.config.DataDir, key)()
+	}
+	return g.serve(ctx, db, listener, handler, metrics)
+}
+
+func (c *serveCommand) override(g *globals) {
+	for _, o := range []struct {
+		value string
+		into  *string
+	}{{c.Addr, &g.config.Addr}, {c.AdminAddr, &g.config.AdminAddr}, {c.DataDir, &g.config.DataDir}} {
+		if o.value != "" {
+			*o.into = o.value
+		}
+	}
+}
+
+func (g *globals) handler(db *database, metrics *httpapi.Metrics) (http.Handler, error) {
+	reference, err := docs.New(g.config.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	return httpapi.New(httpapi.Options{
+		DB: db.DB, Log: g.log, Metrics: metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
+		Docs: reference, Now: now, NewID: newID,
+	})
+}
+
+// localURL returns the URL that reaches a listener from this machine.
+func localURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil { // a TCP listener's address always splits
+		panic(err)
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// serve runs the servers until the context ends, then lets running requests finish.
+func (g *globals) serve(ctx context.Context, db *database, listener net.Listener, handler http.Handler, metrics *httpapi.Metrics) error {
+	failed := make(chan error, 2)
+	api := g.server(handler)
+	go func() { failed <- api.Serve(listener) }()
+	admin := g.server(metrics.Admin())
+	if err := g.listenAdmin(admin, failed); err != nil {
+		return errors.Join(err, api.Close())
+	}
+	var exited <-chan error
+	if db.server != nil {
+		exited = db.server.Exited()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		g.log.Info("stopping: running requests may finish", slog.Duration("within", g.config.ShutdownTimeout))
+	case err = <-failed:
+	case err = <-exited:
+	}
+	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(err, api.Shutdown(shutdown), admin.Shutdown(shutdown))
+}
+
+func (g *globals) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: g.config.ReadTimeout, WriteTimeout: g.config.WriteTimeout,
+		IdleTimeout: g.config.IdleTimeout, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(g.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// listenAdmin serves the admin address. When the usual one is taken, by a second copy, it takes any other.
+func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
+	if g.config.AdminAddr == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", g.config.AdminAddr) //nolint:noctx // listens until the end
+	if errors.Is(err, syscall.EADDRINUSE) && g.config.AdminAddr == "127.0.0.1:8081" {
+		listener, err = net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // as above
+	}
+	if err != nil {
+		return fmt.Errorf("listen on the admin address %s: %w", g.config.AdminAddr, err)
+	}
+	g.log.Info("metrics and pprof", slog.String("url", "http://"+listener.Addr().String()+"/metrics"))
+	go func() { failed <- admin.Serve(listener) }()
+	return nil
+}
+
+const keyVariable = "PLOTWISE_API_KEY"
+
+// demoKey returns the demo key, which it makes and keeps in demo.env when there is none.
+func demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
+	file := filepath.Join(dataDir, "demo.env")
+	text, err := os.ReadFile(file) //nolint:gosec // our own directory
+	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), keyVariable+"="); err == nil && ok {
+		return key, nil
+	}
+	key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
+	if err != nil {
+		return "", fmt.Errorf("make the demo organization: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(keyVariable+"="+key+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the demo key: %w", err)
+	}
+	return key, nil
+}
+
+// announce says where to look first; it returns a function that says goodbye.
+func announce(publicURL, dataDir, key string) func() {
+	fmt.Printf(`
+Plotwise is running.
+
+  Documentation   %[1]s/docs
+  Demo API key    in %[2]s
+
+  curl -H "Authorization: Bearer %[3]s" "%[1]s/v1/permits?per_page=2"
+
+Stop it with Ctrl-C.
+
+`, publicURL, filepath.Join(dataDir, "demo.env"), key)
+	return func() { fmt.Println("Plotwise has stopped.") }
+}

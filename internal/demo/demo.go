@@ -1,0 +1,100 @@
+// Package demo makes the demo organization: generated permits of counties that do not exist, a watchlist and a key. The
+// permits go through the same import as a city's own.
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/ingest"
+	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+	"github.com/plotwise/plotwise/internal/watchlist"
+)
+
+// Organization is the demo organization's name.
+const Organization = "Palmetto Builders"
+
+// KnownPermit is the number of a permit that the demo always has, on the watchlist.
+const KnownPermit = "BLD-26-0521670"
+
+const watched = 40
+
+// Seeder fills an empty database.
+type Seeder struct {
+	organizations *organizations.Service
+	keys          *apikeys.Service
+	watchlist     *watchlist.Service
+	importer      *ingest.Importer
+}
+
+// NewSeeder returns a Seeder on the database.
+func NewSeeder(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Seeder {
+	return &Seeder{
+		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID),
+		watchlist: watchlist.NewService(db), importer: ingest.NewImporter(db, now, newID),
+	}
+}
+
+// Seed makes the demo organization with its permits and returns a key of it with every permission, in clear. When the
+// organization exists, it only makes another key. An interrupted Seed goes on where it was.
+func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
+	if err := s.importPermits(ctx); err != nil {
+		return "", err
+	}
+	organization, err := s.organizations.GetByName(ctx, Organization)
+	var p *problem.Error
+	if errors.As(err, &p) && p.Kind == problem.NotFound {
+		organization, err = s.organizations.Create(ctx, Organization, "professional")
+	}
+	if err != nil {
+		return "", err
+	}
+	if err := s.watchlist.AddFirst(ctx, organization, watched, KnownPermit); err != nil {
+		return "", err
+	}
+	return s.keys.Create(ctx, apikeys.Key{
+		OrganizationID: organization, Name: "Demo", Permissions: []identity.Permission{identity.Read, identity.Write, identity.Admin},
+	})
+}
+
+// importPermits imports each county's file twice: as it was first seen, and a week later, so that there is a history.
+func (s *Seeder) importPermits(ctx context.Context) error {
+	for _, county := range counties {
+		source, err := ingest.ParseSource(strings.NewReader(county.source()), county.slug)
+		if err != nil {
+			return err
+		}
+		for _, later := range []bool{false, true} {
+			text, err := county.file(later)
+			if err != nil {
+				return err
+			}
+			file := ingest.File{Name: county.slug + ".csv", Reader: bytes.NewReader(text)}
+			if _, err := s.importer.Import(ctx, source, []ingest.File{file}, ingest.Progress{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// file renders a county's permits as CSV with the column names of BLDS 1.2.
+func (c county) file(later bool) ([]byte, error) {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := w.WriteAll(c.rows(later)); err != nil {
+		return nil, fmt.Errorf("write the demo permits of %s: %w", c.slug, err)
+	}
+	return b.Bytes(), nil
+}
