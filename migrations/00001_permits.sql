@@ -1,10 +1,11 @@
 -- +goose Up
 
--- uuid_v7 returns a UUID of version 7 (RFC 9562 §5.7): 48 bits of milliseconds, then random bits.
+-- uuid_v7 returns a UUID of version 7 (RFC 9562 §5.7): 48 bits of milliseconds, the version, 12 bits of the fraction of
+-- the millisecond (§6.2, method 3), then random bits. One session's UUIDs sort by their making.
 create function uuid_v7() returns uuid language sql volatile parallel safe as $$
-    select encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
-        placing substring(int8send(cast(extract(epoch from clock_timestamp()) * 1000 as bigint)) from 3) from 1 for 6),
-        52, 1), 53, 1), 'hex')::uuid
+    select encode(overlay(uuid_send(gen_random_uuid()) placing
+        int8send(((micros / 1000) << 16) | 28672 | (micros % 1000 * 4096 / 1000)) from 1 for 8), 'hex')::uuid
+    from (select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint) as micros) clock
 $$;
 
 -- distance_m returns the great-circle distance in metres (haversine, mean Earth radius 6,371,008.8 m).

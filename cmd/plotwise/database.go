@@ -63,7 +63,7 @@ func (d *database) migrate(ctx context.Context) error {
 	if err := postgres.Migrate(ctx, d.DB.DB.DB); err != nil {
 		return err
 	}
-	d.log.Debug("the schema is up to date", slog.Int64("version", newest))
+	d.log.DebugContext(ctx, "the schema is up to date", slog.Int64("version", newest))
 	return nil
 }
 

@@ -129,7 +129,7 @@ type view struct {
 
 func newView(size int64) *view {
 	v := &view{reported: now()}
-	if term.IsTerminal(int(os.Stderr.Fd())) { //nolint:gosec // a file descriptor
+	if term.IsTerminal(int(os.Stderr.Fd())) {
 		v.bar = progressbar.DefaultBytes(size, "reading")
 	}
 	return v

@@ -53,7 +53,7 @@ func (c *serveCommand) Run(ctx context.Context, g *globals) (err error) {
 		g.config.PublicURL = localURL(listener.Addr())
 	}
 	metrics := httpapi.NewMetrics(db.DB)
-	handler, err := g.handler(db, metrics)
+	handler, err := g.handler(db, metrics) //nolint:contextcheck // each request brings its own
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	var err error
 	select {
 	case <-ctx.Done():
-		g.log.Info("stopping: running requests may finish", slog.Duration("within", g.config.ShutdownTimeout))
+		g.log.InfoContext(ctx, "stopping: running requests may finish", slog.Duration("within", g.config.ShutdownTimeout))
 	case err = <-failed:
 	case err = <-exited:
 	}

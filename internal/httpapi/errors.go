@@ -28,8 +28,8 @@ var statuses = map[problem.Kind]int{
 	problem.Unavailable:      http.StatusServiceUnavailable,
 }
 
-// failure returns what the caller reads of an error and its status. internal is the error itself when it is not the
-// caller's to read, for the log.
+// failure returns what the caller reads of an error and its status. For the log, internal is the error itself when
+// it is not the caller's to read.
 func failure(err error) (p *problem.Error, status int, internal error) {
 	var fromEcho *echo.HTTPError
 	switch {
@@ -78,7 +78,8 @@ func (s *server) render(p *problem.Error, requestID string) ([]byte, error) {
 	return json.Marshal(api.ErrorResponse{Error: e})
 }
 
-// write puts the failure into the answer, and its cause into the log when it is ours.
+// writeFailure puts the failure's headers into the answer and returns the rest, and puts its cause into the
+// log when it is ours.
 func (s *server) writeFailure(c echo.Context, err error) (status int, body []byte) {
 	p, status, internal := failure(err)
 	if internal != nil {
@@ -88,8 +89,11 @@ func (s *server) writeFailure(c echo.Context, err error) (status int, body []byt
 	c.Set(codeKey, p.Code)
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, "application/json")
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="plotwise"`)
+	case http.StatusMethodNotAllowed: // where there is GET, there is HEAD
+		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
 	}
 	if body, err = s.render(p, requestID(c)); err != nil { // strings always marshal
 		panic(err)

@@ -85,7 +85,7 @@ func milliseconds(d time.Duration) float64 {
 	return rounded
 }
 
-// recover turns a panic into a 500. http.ErrAbortHandler goes on: it cuts the connection on purpose.
+// recover turns a panic into a 500. An http.ErrAbortHandler goes on: it cuts the connection on purpose.
 func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		writer := c.Response().Writer

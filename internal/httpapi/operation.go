@@ -36,7 +36,7 @@ func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 				err = errors.New("the handler returned no answer")
 			}
 			c.Response().Writer = answer.ResponseWriter
-			c.Response().Committed = false
+			c.Response().Committed, c.Response().Size = false, 0
 			if err != nil {
 				answer.status, answer.body = s.failed(c, err)
 			}

@@ -22,9 +22,9 @@ type File struct {
 
 // Progress is told how an import goes on. Its functions may be nil.
 type Progress struct {
-	Read     func(rows int64)                   // so many more rows were read
-	Grouped  func(permits int64)                // all are read; so many permits are left to merge
-	Merged   func(permits int64)                // so many more are merged
+	Read     func(rows int64)                        // so many more rows were read
+	Grouped  func(permits int64)                     // all are read; so many permits are left to merge
+	Merged   func(permits int64)                     // so many more are merged
 	Rejected func(file string, r *RejectError) error // a row was left out
 }
 

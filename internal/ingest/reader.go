@@ -236,8 +236,14 @@ func (r *Reader) fill(rec *permits.Record, row []string) error {
 		field string
 		into  *string
 	}{
-		{"permit_number", &rec.PermitNumber}, {"status", &rec.Status}, {"type", &rec.Type}, {"description", &rec.Description},
-		{"street", &rec.Street}, {"city", &rec.City}, {"region", &rec.Region}, {"postal_code", &rec.PostalCode},
+		{"permit_number", &rec.PermitNumber},
+		{"status", &rec.Status},
+		{"type", &rec.Type},
+		{"description", &rec.Description},
+		{"street", &rec.Street},
+		{"city", &rec.City},
+		{"region", &rec.Region},
+		{"postal_code", &rec.PostalCode},
 	}
 	for _, t := range texts {
 		text := r.value(row, t.field)

@@ -71,7 +71,7 @@ type Meta struct {
 }
 
 // Cut makes a page out of what a store returns for it: it asks for one item more than the page holds, so that it
-// knows whether there is a next page. key gives the position of an item, count the total, which is capped at MaxDepth+1.
+// knows whether there is a next page. It takes from key the position of an item, and from count the total, which is capped at MaxDepth+1.
 func Cut[T any](r Request, items []T, count int, scope string, key func(T) Key) ([]T, Meta) {
 	m := Meta{Number: r.Number, PerPage: r.PerPage, Total: min(count, MaxDepth), More: count > MaxDepth}
 	if len(items) > r.PerPage {

@@ -64,8 +64,8 @@ type Outcome struct {
 	At      time.Time // the changes' updated_at
 }
 
-// Stage begins an import on a connection of its own. fields are those that the source gives; a stored permit keeps its
-// value of any other. It returns ErrImportRunning when the jurisdiction is being imported by somebody else.
+// Stage begins an import on a connection of its own. The fields are those that the source gives; a stored permit keeps
+// its value of any other. It returns ErrImportRunning when the jurisdiction is being imported by somebody else.
 func Stage(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID, fields []string) (*Staging, error) {
 	s := &Staging{conn: conn, jurisdiction: jurisdiction, fields: fields}
 	if err := createStaging(ctx, conn, jurisdiction); err != nil {
@@ -92,7 +92,7 @@ func (s *Staging) Add(ctx context.Context, r *Record) error {
 // fingerprint tells a row from any other one, so that what did not change since is not looked at.
 func (s *Staging) fingerprint(r *Record, parties []byte) uuid.UUID {
 	h := md5.New() //nolint:gosec // as above
-	fmt.Fprintf(h, "%q", s.fields)
+	h.Write(fmt.Appendf(nil, "%q", s.fields))
 	for _, v := range []string{
 		r.Status, r.Stage, r.Type, r.Description, r.Street, r.City, r.Region, r.PostalCode,
 		r.FiledDate, r.IssuedDate, r.ExpiresDate, r.CompletedDate, r.Valuation,
@@ -101,7 +101,7 @@ func (s *Staging) fingerprint(r *Record, parties []byte) uuid.UUID {
 		h.Write([]byte{0})
 	}
 	if r.Latitude != nil {
-		fmt.Fprintf(h, "%g %g", *r.Latitude, *r.Longitude)
+		h.Write(fmt.Appendf(nil, "%g %g", *r.Latitude, *r.Longitude))
 	}
 	h.Write(parties)
 	return uuid.UUID(h.Sum(nil))
@@ -121,8 +121,8 @@ func (s *Staging) Group(ctx context.Context) (Summary, error) {
 	return sum, err
 }
 
-// Merge merges the next permits, at most batchSize, in one transaction; changes become rows of the history. then runs
-// in it after the merge.
+// Merge merges the next permits, at most batchSize, in one transaction; changes become rows of the history. What
+// then does belongs to the same transaction.
 func (s *Staging) Merge(ctx context.Context, then func(tx *postgres.Tx, o Outcome) error) (Outcome, error) {
 	o := Outcome{Looked: min(batchSize, s.pending-s.merged)}
 	if o.Looked == 0 {

@@ -27,6 +27,10 @@ create temp table batch (
     like incoming
 );
 
+-- part: copy
+copy incoming (position, permit_number, hash, status, stage, type, description, street, city, region, postal_code,
+    latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, parties) from stdin
+
 -- part: group
 create index on incoming (position);
 create temp table pending as
@@ -95,6 +99,7 @@ left join lateral (
     where s.permit_uuid = p.uuid and not 'parties' = any(given.fields)
 ) stored on true
 where n.rank > ? and n.rank <= ?
+order by n.rank
 
 -- part: stamp
 select stamp_change()

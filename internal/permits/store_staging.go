@@ -51,9 +51,7 @@ func startCopy(ctx context.Context, conn *postgres.Conn) (*copying, error) {
 	if err != nil {
 		return nil, fmt.Errorf("begin staging: %w", err)
 	}
-	stmt, err := tx.PrepareContext(ctx, pq.CopyIn("incoming", "position", "permit_number", "hash", "status", "stage", "type",
-		"description", "street", "city", "region", "postal_code", "latitude", "longitude", "filed_date", "issued_date",
-		"expires_date", "completed_date", "valuation", "parties"))
+	stmt, err := tx.PrepareContext(ctx, staging.Part("copy"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin staging: %w", err), tx.Rollback())
 	}

@@ -7,6 +7,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,23 +44,21 @@ type Querier interface {
 
 // Open returns a pool. It does not connect yet: Ping does.
 func Open(o Options) (*DB, error) {
-	dsn := o.URL
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		var err error
-		if dsn, err = pq.ParseURL(dsn); err != nil {
-			return nil, errors.New("the database URL cannot be read: want postgres://user:password@host:port/database")
-		}
-	}
+	parameters := map[string]string{"application_name": "plotwise", "timezone": "UTC"}
 	for name, limit := range map[string]time.Duration{
 		"statement_timeout":                   o.StatementTimeout,
 		"lock_timeout":                        o.LockTimeout,
 		"idle_in_transaction_session_timeout": o.TransactionTimeout,
 	} {
 		if limit > 0 {
-			dsn += fmt.Sprintf(" %s=%d", name, limit.Milliseconds())
+			parameters[name] = strconv.FormatInt(limit.Milliseconds(), 10)
 		}
 	}
-	connector, err := pq.NewConnector(dsn + " application_name=plotwise timezone=UTC")
+	dsn, err := withParameters(o.URL, parameters)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := pq.NewConnector(dsn)
 	if err != nil {
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
@@ -67,6 +67,26 @@ func Open(o Options) (*DB, error) {
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	return &DB{db}, nil
+}
+
+// withParameters adds run-time parameters to a connection string of either form.
+func withParameters(dsn string, parameters map[string]string) (string, error) {
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		for name, value := range parameters {
+			dsn += " " + name + "=" + value
+		}
+		return dsn, nil
+	}
+	u, err := url.Parse(dsn)
+	if err != nil { // which would show the password
+		return "", errors.New("the database URL cannot be read: want postgres://user:password@host:port/database")
+	}
+	query := u.Query()
+	for name, value := range parameters {
+		query.Set(name, value)
+	}
+	u.RawQuery = query.Encode()
+	return u.String(), nil
 }
 
 // WithConn calls do with a connection of its own, which is closed afterwards with all its session holds. The

@@ -41,7 +41,7 @@ func ParseStatements(text string) Statements {
 // Get returns a statement. It panics when there is none: stores look their statements up at the start.
 func (s Statements) Get(name string) string { return get(s.names, name) }
 
-// Part returns a part of a statement, with ? for its parameters.
+// Part returns a part of a statement, with a question mark for each parameter.
 func (s Statements) Part(name string) string { return get(s.parts, name) }
 
 // All returns the whole statements by name, for the test that prepares each of them.

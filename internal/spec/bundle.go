@@ -150,6 +150,7 @@ func walk(n *yaml.Node, at string, visit func(n *yaml.Node, at string)) {
 		for i, c := range n.Content {
 			walk(c, fmt.Sprintf("%s/%d", at, i), visit)
 		}
+	default: // scalars have nothing below them
 	}
 }
 

@@ -116,8 +116,8 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 	return nil
 }
 
-// Request holds a request against the operation. values are the path's parameters, decoded; body is the request's
-// body, already read. It returns nil or the failure to answer with: 400 for parameters and syntax, 415, or 422 for a
+// Request holds a request against the operation. The values are the path's parameters, decoded; the body is already
+// read. It returns nil or the failure to answer with: 400 for parameters and syntax, 415, or 422 for a
 // body that breaks its schema.
 func (o *Operation) Request(r *http.Request, values map[string]string, body []byte) error {
 	query, details := o.query(r.URL.RawQuery)

@@ -94,6 +94,6 @@ func installations() map[int]string {
 }
 
 func executable(file string) bool {
-	info, err := os.Stat(file)
+	info, err := os.Stat(file) //nolint:gosec // a place on the PATH
 	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }

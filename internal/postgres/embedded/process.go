@@ -61,8 +61,8 @@ func (c cluster) pid() (int, error) {
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil { // being written just now
-		return 0, nil
+	if err != nil {
+		return 0, nil //nolint:nilerr // it is being written just now
 	}
 	return pid, nil
 }
@@ -127,7 +127,7 @@ func lock(file string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data directory: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a file descriptor
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock the data directory: %w", err), f.Close())
 	}
 	return func() { _ = f.Close() }, nil

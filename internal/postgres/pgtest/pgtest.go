@@ -25,7 +25,7 @@ import (
 
 const (
 	timeout = time.Minute
-	// templateLock is held while the template is made or cloned: Postgres clones only what nobody is connected to.
+	// The templateLock is held while the template is made or cloned: Postgres clones only what nobody is connected to.
 	templateLock = 7305210002
 )
 

@@ -1,0 +1,53 @@
+# Every target says what it does after ##; `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+GOLANGCI_VERSION := v2.15.0
+GO ?= go
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: # What run and test need: Go and Postgres
+	@command -v $(GO) >/dev/null || { echo "Go is not installed: see https://go.dev/dl/"; exit 1; }
+	@if [ -z "$$PLOTWISE_DATABASE_URL" ] && ! ls /usr/lib/postgresql/*/bin/initdb /usr/pgsql-*/bin/initdb \
+		/opt/homebrew/opt/postgresql@*/bin/initdb /usr/local/opt/postgresql@*/bin/initdb >/dev/null 2>&1 && ! command -v initdb >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Postgres …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
+		else echo "Postgres is not installed: run  sudo apt-get install postgresql  or  brew install postgresql@17"; exit 1; fi; fi
+
+.PHONY: run
+run: tools ## Serve the API on :8080, with an embedded Postgres and demo data
+	@$(GO) build -o bin/plotwise ./cmd/plotwise
+	@exec bin/plotwise serve
+
+.PHONY: test
+test: tools ## Run every test, with the race detector and a real Postgres
+	@trap '$(GO) run ./internal/postgres/pgtest/stop' EXIT; \
+	$(GO) test -race -shuffle=on -timeout 15m ./...
+
+.PHONY: gen
+gen: ## Bundle openapi/ and generate the server's and the client's code
+	@$(GO) run ./cmd/bundle openapi gen
+	@$(GO) tool oapi-codegen --config openapi/codegen/server.yaml gen/openapi.yaml
+	@$(GO) tool oapi-codegen --config openapi/codegen/client.yaml gen/openapi.yaml
+
+.PHONY: lint
+lint: ## Check style and layers
+	@command -v golangci-lint >/dev/null && golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \
+		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@PATH="$$PATH:$$($(GO) env GOPATH)/bin" golangci-lint run ./...
+
+.PHONY: generated
+generated: gen # Fails when the generated code is not up to date
+	@git diff --exit-code -- gen || { echo "gen/ is not up to date: run make gen and commit"; exit 1; }
+	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo "gen/ has files that are not committed"; exit 1; }
+
+.PHONY: check
+check: generated lint test ## All that has to pass before a change goes in
+
+.PHONY: bench
+bench: tools ## Measure imports against what Postgres can do at most
+	@$(GO) run ./internal/bench
