@@ -930,8 +930,9 @@ type ClientInterface interface {
 	// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
 	// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
-	// To keep a copy up to date, store the time of your last call and poll with `updated_since`: no change is ever
-	// missed, and `cursor` reads the pages.
+	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
+	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
+	// may be committed a moment after the instant that it bears.)
 	//
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
 	ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -990,8 +991,9 @@ func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 // The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
 // combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
-// To keep a copy up to date, store the time of your last call and poll with `updated_since`: no change is ever
-// missed, and `cursor` reads the pages.
+// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
+// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
+// may be committed a moment after the instant that it bears.)
 //
 // Corresponds with GET /v1/permits (the `ListPermits` operationId).
 func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1565,8 +1567,9 @@ type ClientWithResponsesInterface interface {
 	// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
 	// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
-	// To keep a copy up to date, store the time of your last call and poll with `updated_since`: no change is ever
-	// missed, and `cursor` reads the pages.
+	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
+	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
+	// may be committed a moment after the instant that it bears.)
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -2354,8 +2357,9 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 // The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
 // combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
-// To keep a copy up to date, store the time of your last call and poll with `updated_since`: no change is ever
-// missed, and `cursor` reads the pages.
+// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
+// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
+// may be committed a moment after the instant that it bears.)
 //
 // Returns a wrapper object for the known response body format(s).
 //

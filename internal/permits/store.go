@@ -47,19 +47,7 @@ type changed struct {
 func (r changed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.ID} }
 
 func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]listed, error) {
-	order := orderOf(f)
-	var b postgres.Query
-	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
-	if f.Scope == ScopeWatchlist {
-		b.Add(statements.Part("from_watchlist"), organization)
-	} else {
-		b.Add(statements.Part("from_all"))
-	}
-	filter(&b, f)
-	order.after(&b, p.After)
-	b.Add(statements.Part("by_" + order.name()))
-	b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
-	text, args := b.SQL()
+	text, args := listQuery(organization, f, p).SQL()
 	var rows []listed
 	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
 		return nil, fmt.Errorf("list permits: %w", err)
@@ -67,25 +55,43 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fil
 	return rows, nil
 }
 
+func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
+	order := orderOf(f)
+	b := &postgres.Query{}
+	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
+	if f.Scope == ScopeWatchlist {
+		b.Add(statements.Part("from_watchlist"), organization)
+	} else {
+		b.Add(statements.Part("from_all"))
+	}
+	filter(b, f)
+	order.after(b, p.After)
+	b.Add(statements.Part("by_" + order.name()))
+	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
+}
+
 func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
-	var b postgres.Query
+	text, args := countQuery(organization, f, most).SQL()
+	var n int
+	if err := q.GetContext(ctx, &n, text, args...); err != nil {
+		return 0, fmt.Errorf("count permits: %w", err)
+	}
+	return n, nil
+}
+
+func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
+	b := &postgres.Query{}
 	b.Add(statements.Part("count"))
 	if f.Scope == ScopeWatchlist {
 		b.Add(statements.Part("count_watchlist"), organization)
 	} else {
 		b.Add(statements.Part("count_all"))
 	}
-	filter(&b, f)
-	if order := orderOf(f); f.Words == "" && f.Near == nil && f.Scope == ScopeAll {
-		b.Add(statements.Part("by_" + order.name())) // lets an index answer where a filter does not
+	filter(b, f)
+	if f.Scope == ScopeAll {
+		b.Add(statements.Part("by_" + orderOf(f).name())) // lets an index answer where a filter does not
 	}
-	b.Add(statements.Part("count_limit"), most)
-	text, args := b.SQL()
-	var n int
-	if err := q.GetContext(ctx, &n, text, args...); err != nil {
-		return 0, fmt.Errorf("count permits: %w", err)
-	}
-	return n, nil
+	return b.Add(statements.Part("count_limit"), most)
 }
 
 func filter(b *postgres.Query, f Filter) {

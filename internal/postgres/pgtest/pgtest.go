@@ -181,3 +181,17 @@ func migrationsHash() (string, error) {
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6]), nil
 }
+
+// Prepare fails the test for every statement that Postgres does not prepare: names and types are checked, nothing runs.
+func Prepare(tb testing.TB, statements map[string]string) {
+	tb.Helper()
+	db := Open(tb)
+	for name, text := range statements {
+		stmt, err := db.PrepareContext(context.Background(), text)
+		if err != nil {
+			tb.Errorf("statement %s: %v", name, err)
+			continue
+		}
+		_ = stmt.Close()
+	}
+}
