@@ -126,7 +126,7 @@ func TestImporter_Import_keepsWhatAFileLacks(t *testing.T) {
 	if got, want := importFiles(t, db, testSource, "PermitNum,OriginalAddress1\nA-1,1 Palm Ave\n"), (Result{Rows: 1, Permits: 1, Changed: 1}); got != want {
 		t.Errorf("Import = %+v, want %+v", got, want)
 	}
-	got := query(t, db, `select concat_ws(' ', status, stage, issued_date, valuation, street, company) from permits join permit_parties on permit_uuid = uuid`)
+	got := query(t, db, `select concat_ws(' ', status, stage, issued_date, valuation, permits.street, company) from permits join permit_parties on permit_uuid = uuid`)
 	if !cmp.Equal(got, []string{"In Review in_review 2026-01-02 1000.00 1 Palm Ave Acme Inc"}) {
 		t.Errorf("permit = %q", got)
 	}

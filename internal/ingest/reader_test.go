@@ -208,7 +208,7 @@ func FuzzReader(f *testing.F) {
 				return
 			}
 			if strings.Contains(rec.PermitNumber+rec.Description, "\x00") || !utf8.ValidString(rec.Description) || utf8.RuneCountInString(rec.PermitNumber) > 100 {
-				t.Errorf("%q was taken", rec)
+				t.Errorf("%+v was taken", rec)
 			}
 		}
 	})

@@ -64,8 +64,14 @@ select count(*) as rows, count(distinct permit_number) as permits,
        (select count(*) from pending) as pending
 from incoming
 
+-- part: waitShortly
+set lock_timeout = '3s'
+
 -- part: lock
-select pg_try_advisory_lock(hashtextextended('import ' || cast(? as text), 0))
+select pg_advisory_lock(hashtextextended('import ' || cast(? as text), 0))
+
+-- part: waitAsUsual
+reset lock_timeout
 
 -- part: fillBatch
 insert into batch (uuid, added, position, permit_number, hash, status, stage, type, description, street, city, region, postal_code,

@@ -25,14 +25,18 @@ var staging = postgres.ParseStatements(stagingText)
 var ErrImportRunning = errors.New("another import of this jurisdiction is running; wait for its end")
 
 func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID) error {
-	var b postgres.Query
-	text, args := b.Add(staging.Part("lock"), jurisdiction.String()).SQL()
-	var locked bool
-	if err := conn.GetContext(ctx, &locked, text, args...); err != nil {
-		return fmt.Errorf("lock the jurisdiction: %w", err)
+	// An import that was cut off a moment ago may not have let go yet.
+	if err := run(ctx, conn, "waitShortly"); err != nil {
+		return err
 	}
-	if !locked {
+	switch err := run(ctx, conn, "lock", jurisdiction.String()); {
+	case postgres.IsLockTimeout(err):
 		return ErrImportRunning
+	case err != nil:
+		return err
+	}
+	if err := run(ctx, conn, "waitAsUsual"); err != nil {
+		return err
 	}
 	if _, err := conn.ExecContext(ctx, staging.Part("createTables")); err != nil {
 		return fmt.Errorf("create the staging tables: %w", err)

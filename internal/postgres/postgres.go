@@ -154,6 +154,12 @@ func IsUniqueViolation(err error, constraint string) bool {
 	return errors.As(err, &e) && e.Code == "23505" && e.Constraint == constraint
 }
 
+// IsLockTimeout reports whether err says that a lock was not to be had in time.
+func IsLockTimeout(err error) bool {
+	var e *pq.Error
+	return errors.As(err, &e) && e.Code == "55P03"
+}
+
 // IsUnavailable reports whether err says that the database is away, or too busy, rather than that the statement is wrong.
 func IsUnavailable(err error) bool {
 	var e *pq.Error
@@ -162,7 +168,7 @@ func IsUnavailable(err error) bool {
 		case "08", "53", "57": // connection, resources, operator intervention (shutdown, statement timeout)
 			return true
 		}
-		return e.Code == "55P03" // lock timeout
+		return IsLockTimeout(err)
 	}
 	return errors.Is(err, driver.ErrBadConn) || isNetwork(err)
 }
