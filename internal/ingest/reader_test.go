@@ -153,38 +153,6 @@ func TestReader_encodings(t *testing.T) {
 	}
 }
 
-func TestSplitContractor(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"Ann Lee, Ace Electric":         {"Ann Lee", "Ace Electric"},
-		"Ann Lee, Acme Plumbing, Inc.":  {"Ann Lee", "Acme Plumbing, Inc."},
-		"Acme Services, LLC":            {"", "Acme Services, LLC"},
-		"Acme Services, L.L.C.":         {"", "Acme Services, L.L.C."},
-		", Ace Electric":                {"", "Ace Electric"},
-		"Ann Lee,":                      {"Ann Lee", ""},
-		"Ann Lee":                       {"Ann Lee", ""},
-		"Ace Roofing":                   {"", "Ace Roofing"},
-		"7 Seas":                        {"", "7 Seas"},
-		"Smith & Sons":                  {"", "Smith & Sons"},
-		"Ann Lee, City of Port Loma":    {"Ann Lee", "City of Port Loma"},
-		"Lee, Ann, Custom Homes of Rio": {"Lee", "Ann, Custom Homes of Rio"},
-	} {
-		if person, company := splitContractor(text); person != want[0] || company != want[1] {
-			t.Errorf("splitContractor(%q) = %q, %q; want %q", text, person, company, want)
-		}
-	}
-}
-
-func TestParseMoney(t *testing.T) {
-	for text, want := range map[string]string{
-		"0": "0.00", "1234.5": "1234.50", "$1,234.56": "1234.56", "1e+05": "100000.00", "0.005": "0.01", "999999999999.99": "999999999999.99",
-		"1000000000000": "", "-1": "", "1/2": "", "0x10": "", "twelve": "", "1e999999999": "", "NaN": "", "Inf": "",
-	} {
-		if got, err := parseMoney(text); got != want || (err == nil) == (want == "") {
-			t.Errorf("parseMoney(%q) = %q, %v; want %q", text, got, err, want)
-		}
-	}
-}
-
 func FuzzReader(f *testing.F) {
 	s, err := ParseSource(strings.NewReader(minimal+"dates: [MM/DD/YYYY]\n"), "test")
 	if err != nil {

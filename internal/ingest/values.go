@@ -31,12 +31,21 @@ func parseDate(text string, layouts []string) (string, error) {
 	return "", fmt.Errorf("%q is no date", clip(text))
 }
 
+// plainNumber is a decimal number, perhaps with a short exponent, of a length that cannot cost anything to read.
+var plainNumber = regexp.MustCompile(`^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?$`)
+
 // parseMoney returns an amount with two decimals. It reads thousands separators, a dollar sign, and 1e+05.
 func parseMoney(text string) (string, error) {
-	plain := strings.NewReplacer("$", "", ",", "", " ", "").Replace(text)
+	plain := text
+	if len(text) <= maxMoneyText {
+		plain = strings.NewReplacer("$", "", ",", "", " ", "").Replace(text)
+	}
+	if len(plain) > maxMoneyText || !plainNumber.MatchString(plain) {
+		return "", fmt.Errorf("%q is no amount of money", clip(text))
+	}
 	amount, ok := new(big.Rat).SetString(plain)
 	switch {
-	case len(plain) > 40 || !ok || strings.ContainsAny(plain, "/_xXpP"):
+	case !ok:
 		return "", fmt.Errorf("%q is no amount of money", clip(text))
 	case amount.Sign() < 0:
 		return "", fmt.Errorf("%q is negative", clip(text))
@@ -45,6 +54,8 @@ func parseMoney(text string) (string, error) {
 	}
 	return amount.FloatString(2), nil
 }
+
+const maxMoneyText = 80
 
 var mostMoney = big.NewRat(1_000_000_000_000_000-5, 1000) // what still rounds to twelve digits
 
@@ -109,9 +120,6 @@ func splitContractor(text string) (person, company string) {
 
 // normalize trims a text and joins its words by single spaces.
 func normalize(text string) string {
-	if !strings.ContainsAny(text, "  \t\n\r\v\f") {
-		return text
-	}
 	return strings.Join(strings.Fields(text), " ")
 }
 

@@ -31,7 +31,7 @@ func encode(k Key, scope string) string {
 }
 
 func decode(cursor, scope string) (*Key, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor) // strict: one cursor has one spelling
 	if err != nil || len(raw) <= sumSize {
 		return nil, invalidCursor()
 	}

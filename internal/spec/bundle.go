@@ -71,7 +71,24 @@ func (m merger) read(files fs.FS, name string) (*yaml.Node, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	m.mark(root, name)
-	return root, nil
+	return root, m.checkValues(root, "")
+}
+
+// checkValues wants every null written out: an empty value is what is left of a text with a comma that lacks its quotes.
+func (m merger) checkValues(n *yaml.Node, key string) error {
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" {
+		return fmt.Errorf("%s:%d: %q has no value; write null, or quote the text around it", m.origin[n], n.Line, key)
+	}
+	for i, c := range n.Content {
+		name := ""
+		if n.Kind == yaml.MappingNode && i%2 == 1 {
+			name = n.Content[i-1].Value
+		}
+		if err := m.checkValues(c, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m merger) mark(n *yaml.Node, name string) {
