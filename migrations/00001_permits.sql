@@ -141,14 +141,6 @@ end
 $$;
 -- +goose StatementEnd
 
--- permit_search returns what a search for words looks through.
-create function permit_search(permit_number text, street text, city text, region text, postal_code text,
-    description text, parties jsonb) returns tsvector language sql stable parallel safe as $$
-    select to_tsvector('english', concat_ws(' ', permit_number, street, city, region, postal_code, description,
-        (select string_agg(concat_ws(' ', p ->> 'person', p ->> 'company', p ->> 'license'), ' ')
-           from jsonb_array_elements(parties) p)))
-$$;
-
 create table watchlist_items (
     organization_id uuid        not null references organizations,
     permit_uuid     uuid        not null references permits,

@@ -157,5 +157,5 @@ func (s *Staging) Finish(ctx context.Context) error {
 	if s.merged < batchSize {
 		return nil
 	}
-	return vacuum(ctx, s.conn)
+	return analyze(ctx, s.conn)
 }

@@ -24,6 +24,7 @@ create temp table batch (
     uuid           uuid    not null,
     added          boolean not null,
     differs        boolean not null default false, -- from the stored permit
+    search         tsvector,
     like incoming
 );
 
@@ -75,37 +76,42 @@ reset lock_timeout
 
 -- part: fillBatch
 insert into batch (uuid, added, position, permit_number, hash, status, stage, type, description, street, city, region, postal_code,
+    latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, parties, search)
+select b.*, to_tsvector('english', concat_ws(' ', b.permit_number, b.street, b.city, b.region, b.postal_code, b.description,
+    (select string_agg(concat_ws(' ', e ->> 'person', e ->> 'company', e ->> 'license'), ' ') from jsonb_array_elements(b.parties) e)))
+from (
+    select coalesce(p.uuid, uuid_v7()), p.uuid is null, n.position, n.permit_number, n.hash,
+           case when 'status' = any(given.fields) then i.status else coalesce(p.status, '') end,
+           case when 'status' = any(given.fields) then i.stage else coalesce(p.stage, 'unknown') end,
+           case when 'type' = any(given.fields) then i.type else coalesce(p.type, '') end,
+           case when 'description' = any(given.fields) then i.description else coalesce(p.description, '') end,
+           case when 'street' = any(given.fields) then i.street else coalesce(p.street, '') end,
+           case when 'city' = any(given.fields) then i.city else coalesce(p.city, '') end,
+           case when 'region' = any(given.fields) then i.region else coalesce(p.region, '') end,
+           case when 'postal_code' = any(given.fields) then i.postal_code else coalesce(p.postal_code, '') end,
+           case when 'latitude' = any(given.fields) then i.latitude else p.latitude end,
+           case when 'latitude' = any(given.fields) then i.longitude else p.longitude end,
+           case when 'filed_date' = any(given.fields) then i.filed_date else p.filed_date end,
+           case when 'issued_date' = any(given.fields) then i.issued_date else p.issued_date end,
+           case when 'expires_date' = any(given.fields) then i.expires_date else p.expires_date end,
+           case when 'completed_date' = any(given.fields) then i.completed_date else p.completed_date end,
+           case when 'valuation' = any(given.fields) then i.valuation else p.valuation end,
+           case when not 'parties' = any(given.fields) then coalesce(stored.parties, '[]')
+                else coalesce(u.parties, i.parties) end
+    from (select cast(? as text[]) as fields) given
+    cross join pending n
+    join incoming i on i.position = n.position
+    left join permits p on p.uuid = n.uuid
+    left join united u on u.permit_number = n.permit_number
+    left join lateral (
+        select jsonb_agg(to_jsonb(s) - 'permit_uuid' - 'position' order by s.position) as parties
+        from permit_parties s
+        where s.permit_uuid = p.uuid and not 'parties' = any(given.fields)
+    ) stored on true
+    where n.rank > ? and n.rank <= ?
+    order by n.rank
+) b (uuid, added, position, permit_number, hash, status, stage, type, description, street, city, region, postal_code,
     latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, parties)
-select coalesce(p.uuid, uuid_v7()), p.uuid is null, n.position, n.permit_number, n.hash,
-       case when 'status' = any(given.fields) then i.status else coalesce(p.status, '') end,
-       case when 'status' = any(given.fields) then i.stage else coalesce(p.stage, 'unknown') end,
-       case when 'type' = any(given.fields) then i.type else coalesce(p.type, '') end,
-       case when 'description' = any(given.fields) then i.description else coalesce(p.description, '') end,
-       case when 'street' = any(given.fields) then i.street else coalesce(p.street, '') end,
-       case when 'city' = any(given.fields) then i.city else coalesce(p.city, '') end,
-       case when 'region' = any(given.fields) then i.region else coalesce(p.region, '') end,
-       case when 'postal_code' = any(given.fields) then i.postal_code else coalesce(p.postal_code, '') end,
-       case when 'latitude' = any(given.fields) then i.latitude else p.latitude end,
-       case when 'latitude' = any(given.fields) then i.longitude else p.longitude end,
-       case when 'filed_date' = any(given.fields) then i.filed_date else p.filed_date end,
-       case when 'issued_date' = any(given.fields) then i.issued_date else p.issued_date end,
-       case when 'expires_date' = any(given.fields) then i.expires_date else p.expires_date end,
-       case when 'completed_date' = any(given.fields) then i.completed_date else p.completed_date end,
-       case when 'valuation' = any(given.fields) then i.valuation else p.valuation end,
-       case when not 'parties' = any(given.fields) then coalesce(stored.parties, '[]')
-            else coalesce(u.parties, i.parties) end
-from (select cast(? as text[]) as fields) given
-cross join pending n
-join incoming i on i.position = n.position
-left join permits p on p.uuid = n.uuid
-left join united u on u.permit_number = n.permit_number
-left join lateral (
-    select jsonb_agg(to_jsonb(s) - 'permit_uuid' - 'position' order by s.position) as parties
-    from permit_parties s
-    where s.permit_uuid = p.uuid and not 'parties' = any(given.fields)
-) stored on true
-where n.rank > ? and n.rank <= ?
-order by n.rank
 
 -- part: stamp
 select stamp_change()
@@ -157,7 +163,7 @@ update permits p set
     region = b.region, postal_code = b.postal_code, latitude = b.latitude, longitude = b.longitude,
     filed_date = b.filed_date, issued_date = b.issued_date, expires_date = b.expires_date, completed_date = b.completed_date,
     valuation = b.valuation, source_hash = b.hash, updated_at = ?,
-    search = permit_search(b.permit_number, b.street, b.city, b.region, b.postal_code, b.description, b.parties)
+    search = b.search
 from batch b
 where p.uuid = b.uuid and b.differs
 
@@ -170,8 +176,7 @@ where p.uuid = b.uuid and not b.differs and not b.added
 insert into permits (uuid, jurisdiction_id, permit_number, status, stage, type, description, street, city, region, postal_code,
     latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, source_hash, updated_at, search)
 select uuid, cast(? as uuid), permit_number, status, stage, type, description, street, city, region, postal_code,
-    latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, hash, cast(? as timestamptz),
-    permit_search(permit_number, street, city, region, postal_code, description, parties)
+    latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, hash, cast(? as timestamptz), search
 from batch
 where added
 order by position
@@ -193,5 +198,5 @@ select count(*) filter (where added) as added, count(*) filter (where differs) a
 -- part: truncateBatch
 truncate batch
 
--- part: vacuum
-vacuum (analyze) permits, permit_parties
+-- part: analyze
+analyze permits, permit_parties

@@ -158,8 +158,8 @@ func countBatch(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
 	return run(ctx, tx, "truncateBatch")
 }
 
-func vacuum(ctx context.Context, q postgres.Querier) error {
-	if _, err := q.ExecContext(ctx, staging.Part("vacuum")); err != nil {
+func analyze(ctx context.Context, q postgres.Querier) error {
+	if _, err := q.ExecContext(ctx, staging.Part("analyze")); err != nil {
 		return fmt.Errorf("bring the statistics of permits up to date: %w", err)
 	}
 	return nil
