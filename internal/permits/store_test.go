@@ -101,6 +101,7 @@ func TestListQuery_usesIndexes(t *testing.T) {
 
 // walkDuringChanges reads every permit by cursor while others are changed and added.
 func walkDuringChanges(t *testing.T, db *postgres.DB, n int) {
+	t.Helper()
 	stop, stopped := make(chan struct{}), make(chan error)
 	go func() {
 		for i := 0; ; i++ {
