@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -53,21 +54,15 @@ that do not exist come with it. Running it again only makes another key.`
 }
 
 // Run seeds and prints the key.
-func (seedCommand) Run(ctx context.Context, g *globals) (err error) {
-	db, err := g.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	if err := db.checkSchema(ctx); err != nil {
-		return err
-	}
-	key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s=%s\n", keyVariable, key)
-	return nil
+func (seedCommand) Run(ctx context.Context, g *globals) error {
+	return g.withDatabase(ctx, func(db *database) error {
+		key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%s=%s\n", keyVariable, key)
+		return nil
+	})
 }
 
 type keysCommand struct {
@@ -89,42 +84,34 @@ func (createKeyCommand) Help() string {
 }
 
 // Run makes the key and prints it.
-func (c *createKeyCommand) Run(ctx context.Context, g *globals) (err error) {
-	if n := len(c.Name); n > 100 || strings.TrimSpace(c.Name) == "" {
+func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
+	if n := utf8.RuneCountInString(c.Name); n > 100 || strings.TrimSpace(c.Name) == "" {
 		return errors.New("--name: want 1 to 100 characters")
 	}
-	var expires *time.Time
+	k := apikeys.Key{Name: c.Name}
+	for _, p := range c.Permissions {
+		k.Permissions = append(k.Permissions, identity.Permission(p))
+	}
 	if c.ExpiresIn != "" {
 		d, err := time.ParseDuration(c.ExpiresIn)
 		if err != nil || d <= 0 {
 			return fmt.Errorf("--expires-in: %q: want a time such as 720h", c.ExpiresIn)
 		}
 		at := now().Add(d)
-		expires = &at
+		k.ExpiresAt = &at
 	}
-	db, err := g.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	if err := db.checkSchema(ctx); err != nil {
-		return err
-	}
-	organization, err := c.organization(ctx, organizations.NewService(db.DB, now, newID))
-	if err != nil {
-		return err
-	}
-	k := apikeys.Key{OrganizationID: organization, Name: c.Name, ExpiresAt: expires}
-	for _, p := range c.Permissions {
-		k.Permissions = append(k.Permissions, identity.Permission(p))
-	}
-	key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
-	if err != nil {
-		return err
-	}
-	fmt.Println(key)
-	fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
-	return nil
+	return g.withDatabase(ctx, func(db *database) (err error) {
+		if k.OrganizationID, err = c.organization(ctx, organizations.NewService(db.DB, now, newID)); err != nil {
+			return err
+		}
+		key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
+		if err != nil {
+			return err
+		}
+		fmt.Println(key)
+		fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
+		return nil
+	})
 }
 
 func (c *createKeyCommand) organization(ctx context.Context, s *organizations.Service) (uuid.UUID, error) {

@@ -35,6 +35,19 @@ func (g *globals) openDatabase(ctx context.Context) (*database, error) {
 	return d, nil
 }
 
+// withDatabase calls do with a database whose schema is new enough, and closes it afterwards.
+func (g *globals) withDatabase(ctx context.Context, do func(db *database) error) (err error) {
+	db, err := g.openDatabase(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	if err := db.checkSchema(ctx); err != nil {
+		return err
+	}
+	return do(db)
+}
+
 func (d *database) connect(ctx context.Context, g *globals, url string) error {
 	c := g.config
 	var err error
@@ -79,7 +92,7 @@ func (d *database) checkSchema(ctx context.Context) error {
 	return nil
 }
 
-// Close closes the pool and stops an embedded server that this process started.
+// close closes the pool and stops an embedded server that this process started.
 func (d *database) close(ctx context.Context) error {
 	return errors.Join(d.Close(), d.stop(ctx))
 }

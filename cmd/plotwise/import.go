@@ -34,7 +34,7 @@ How to write a source file: internal/ingest/sources/README.md.`
 }
 
 // Run imports the files and prints a summary.
-func (c *importCommand) Run(ctx context.Context, g *globals) (err error) {
+func (c *importCommand) Run(ctx context.Context, g *globals) error {
 	source, err := ingest.LoadSource(c.Source)
 	if err != nil {
 		return err
@@ -44,17 +44,13 @@ func (c *importCommand) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer inputs.close()
-	db, err := g.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	if err := db.checkSchema(ctx); err != nil {
-		return err
-	}
+	return g.withDatabase(ctx, func(db *database) error { return c.importAll(ctx, db, source, inputs) })
+}
+
+func (c *importCommand) importAll(ctx context.Context, db *database, source *ingest.Source, in *inputs) error {
 	rejects := &ingest.RejectFile{Path: c.Rejects}
-	view := newView(inputs.size)
-	result, err := ingest.NewImporter(db.DB, now, newID).Import(ctx, source, inputs.files(view), ingest.Progress{
+	view := newView(in.size)
+	result, err := ingest.NewImporter(db.DB, now, newID).Import(ctx, source, in.files(view), ingest.Progress{
 		Read: view.read, Grouped: view.grouped, Merged: view.merged, Rejected: rejects.Add,
 	})
 	view.end()

@@ -35,16 +35,13 @@ A second copy beside the first:
 }
 
 // Run serves until it is told to stop.
-func (c *serveCommand) Run(ctx context.Context, g *globals) (err error) {
+func (c *serveCommand) Run(ctx context.Context, g *globals) error {
 	c.override(g)
-	db, err := g.openDatabase(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.close(ctx)) }()
-	if err := db.checkSchema(ctx); err != nil {
-		return err
-	}
+	return g.withDatabase(ctx, func(db *database) error { return g.listen(ctx, db) })
+}
+
+// listen makes the servers, says where to look first, and serves.
+func (g *globals) listen(ctx context.Context, db *database) error {
 	listener, err := net.Listen("tcp", g.config.Addr) //nolint:noctx // listens until the end
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", g.config.Addr, err)
