@@ -193,21 +193,25 @@ func TestLink(t *testing.T) {
 		{"only page by cursor", base + "?cursor=abc", Meta{PerPage: 25}, ""},
 		{"first page", base, Meta{Number: 1, PerPage: 25, NextCursor: "abc"}, `<` + base + `?page=2>; rel="next"`},
 		{
-			"middle page", base + "?page=2", Meta{Number: 2, PerPage: 25, NextCursor: "abc"},
+			"middle page", base + "?page=2",
+			Meta{Number: 2, PerPage: 25, NextCursor: "abc"},
 			`<` + base + `?page=1>; rel="first", <` + base + `?page=1>; rel="prev", <` + base + `?page=3>; rel="next"`,
 		},
 		{"last page", base + "?page=3", Meta{Number: 3, PerPage: 25}, `<` + base + `?page=1>; rel="first", <` + base + `?page=2>; rel="prev"`},
 		{"by cursor", base + "?cursor=abc", Meta{PerPage: 25, NextCursor: "def"}, `<` + base + `?cursor=def>; rel="next"`},
 		{
-			"the page before the deepest", base + "?page=99&per_page=100", Meta{Number: 99, PerPage: 100, NextCursor: "abc"},
+			"the page before the deepest", base + "?page=99&per_page=100",
+			Meta{Number: 99, PerPage: 100, NextCursor: "abc"},
 			`<` + base + `?page=1&per_page=100>; rel="first", <` + base + `?page=98&per_page=100>; rel="prev", <` + base + `?page=100&per_page=100>; rel="next"`,
 		},
 		{
-			"the deepest page", base + "?page=100&per_page=100", Meta{Number: 100, PerPage: 100, NextCursor: "abc"},
+			"the deepest page", base + "?page=100&per_page=100",
+			Meta{Number: 100, PerPage: 100, NextCursor: "abc"},
 			`<` + base + `?page=1&per_page=100>; rel="first", <` + base + `?page=99&per_page=100>; rel="prev", <` + base + `?cursor=abc&per_page=100>; rel="next"`,
 		},
 		{
-			"filters", base + "?q=a%20%26b&status=In+Review&status=Filed&page=1", Meta{Number: 1, PerPage: 25, NextCursor: "abc"},
+			"filters", base + "?q=a%20%26b&status=In+Review&status=Filed&page=1",
+			Meta{Number: 1, PerPage: 25, NextCursor: "abc"},
 			`<` + base + `?page=2&q=a+%26b&status=In+Review&status=Filed>; rel="next"`,
 		},
 	} {

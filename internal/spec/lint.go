@@ -165,7 +165,7 @@ func (l *linter) schema(n *yaml.Node, at string) {
 			l.report(at, "%s needs a discriminator", key)
 		}
 	}
-	for _, key := range []string{"properties", "items", "additionalProperties", "allOf", "oneOf"} {
+	for _, key := range []string{"properties", "items", "additionalProperties", "allOf", "oneOf", "anyOf"} {
 		child := lookup(n, key)
 		switch {
 		case child == nil:

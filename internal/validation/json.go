@@ -13,7 +13,11 @@ import (
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-const maxDepth = 64
+const (
+	maxDepth    = 64
+	maxNumber   = 100 // characters
+	maxExponent = 308 // as in IEEE 754 binary64, which RFC 8259 §6 expects of readers
+)
 
 // checkJSON reports the first thing that keeps a body from being one well-formed JSON value (RFC 8259) that every
 // reader understands alike: names are unique (RFC 7493 §2.3), text is UTF-8 without NUL.
@@ -66,8 +70,23 @@ func (w walker) value(at string, depth int) error {
 		if strings.ContainsRune(t, 0) {
 			return broken(at, "encoding", "must not contain the character NUL")
 		}
+	case json.Number:
+		if !measurable(t.String()) {
+			return broken(at, "range", "must be a number of at most %d characters between 1e-%d and 1e%[2]d", maxNumber, maxExponent)
+		}
 	}
 	return nil
+}
+
+// measurable reports whether a number may go to the schema compiler, which computes exactly: the time that takes grows
+// with the exponent, and beyond some it has no value.
+func measurable(number string) bool {
+	at := strings.IndexAny(number, "eE")
+	if len(number) > maxNumber || at < 0 {
+		return len(number) <= maxNumber
+	}
+	exponent, err := strconv.Atoi(number[at+1:])
+	return err == nil && -maxExponent <= exponent && exponent <= maxExponent
 }
 
 func (w walker) object(at string, depth int) error {
@@ -80,6 +99,9 @@ func (w walker) object(at string, depth int) error {
 		name, ok := token.(string)
 		if !ok {
 			return errors.New("a name must be a string")
+		}
+		if strings.ContainsRune(name, 0) {
+			return broken(at, "encoding", "must not have a name with the character NUL")
 		}
 		place := at + "/" + pointerEscaper.Replace(name)
 		if seen[name] {

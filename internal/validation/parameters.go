@@ -97,7 +97,7 @@ var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
 func decodeScalar(kind, text string) any {
 	switch kind {
 	case "integer", "number":
-		if jsonNumber.MatchString(text) {
+		if len(text) <= maxNumber && jsonNumber.MatchString(text) {
 			return json.Number(text)
 		}
 	case "boolean":

@@ -133,6 +133,10 @@ func (o *Operation) Request(r *http.Request, values map[string]string, body []by
 	u.RawQuery = query.Encode() // the authority takes a reserved character for a fault where RFC 3986 allows it
 	checked.URL, checked.Body = &u, io.NopCloser(bytes.NewReader(body))
 	checked.Method = o.Method
+	if len(body) == 0 {
+		checked.Header = r.Header.Clone()
+		checked.Header.Del("Content-Type") // the authority holds it against the operation even when there is no body
+	}
 	if ok, failures := o.authority.ValidateHttpRequestSyncWithPathItem(&checked, o.item, o.Path); !ok {
 		return fromAuthority(failures)
 	}
@@ -173,6 +177,9 @@ func (o *Operation) Response(r *http.Request, status int, header http.Header, bo
 	if len(body) > 0 && header.Get("Content-Type") != "application/json" {
 		return fmt.Errorf("content type %q: want application/json", header.Get("Content-Type"))
 	}
+	if len(body) == 0 && o.hasContent(status) {
+		return fmt.Errorf("a response %d has a body, this one has none", status)
+	}
 	response := &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: r}
 	checked := *r
 	checked.Method = o.Method
@@ -184,6 +191,16 @@ func (o *Operation) Response(r *http.Request, status int, header http.Header, bo
 		return fmt.Errorf("%s", strings.Join(texts, "; "))
 	}
 	return nil
+}
+
+// hasContent reports whether the document declares a body for the status; the authority lets its absence pass.
+func (o *Operation) hasContent(status int) bool {
+	op := o.item.GetOperations().GetOrZero(strings.ToLower(o.Method))
+	if op == nil || op.Responses == nil {
+		return false
+	}
+	declared := op.Responses.FindResponseByCode(status)
+	return declared != nil && declared.Content != nil && declared.Content.Len() > 0
 }
 
 // decodeJSON decodes a body strictly: UTF-8, one value, no name twice in an object, no NUL in a string.

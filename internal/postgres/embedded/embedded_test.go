@@ -42,7 +42,7 @@ func options(dir string) Options {
 // newDir returns a directory that the server's user can reach, also when the test runs as root.
 func newDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "embedded-test-")
+	dir, err := os.MkdirTemp("/tmp", "embedded-test-") //nolint:usetesting // a test sets TMPDIR
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestStart_staleLockFile(t *testing.T) {
 
 func TestStart_ownerKilled(t *testing.T) {
 	dir := newDir(t)
-	child := exec.Command(os.Args[0]) //nolint:gosec // this test
+	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childDir+"="+dir)
 	out, err := child.StdoutPipe()
 	if err != nil {

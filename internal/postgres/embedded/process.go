@@ -69,7 +69,7 @@ func (c cluster) pid() (int, error) {
 
 // isPostgres reports whether the process lives and runs a program of that name.
 func isPostgres(pid int) bool {
-	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) //nolint:gosec // a number
 	if errors.Is(err, os.ErrNotExist) && !executableProc() {
 		name, err = exec.Command("ps", "-p", strconv.Itoa(pid), "-o", "comm=").Output() //nolint:gosec,noctx // a number
 	}
