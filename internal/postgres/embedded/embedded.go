@@ -191,13 +191,19 @@ func (c cluster) joinOrStart(ctx context.Context, settings map[string]string) (*
 		case state == accepting:
 			return &Server{cluster: c}, nil
 		case state == absent:
-			return c.start(ctx, settings)
+			s, err := c.start(ctx, settings)
+			if err == nil || !strings.Contains(err.Error(), heldByChildren) {
+				return s, err
+			}
 		}
 		if err := pause(ctx); err != nil {
 			return nil, fmt.Errorf("wait for the Postgres in %s, which neither answers nor ends: %w", c.data, err)
 		}
 	}
 }
+
+// heldByChildren is what Postgres says while the children of a killed server have not noticed its end yet.
+const heldByChildren = "pre-existing shared memory block"
 
 func (c cluster) start(ctx context.Context, settings map[string]string) (*Server, error) {
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
