@@ -791,7 +791,7 @@ type ListPermitsParams struct {
 	// words together and a leading `-` excludes. A permit whose number starts with the text is found as well.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
-	// UpdatedSince Only permits that changed at this instant or later; on the watchlist also those that joined it since.
+	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist also those that joined it since.
 	// Orders the list by that time.
 	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
 
@@ -801,7 +801,7 @@ type ListPermitsParams struct {
 	// FiledBefore Only permits filed on this date or earlier.
 	FiledBefore *openapi_types.Date `form:"filed_before,omitempty" json:"filed_before,omitempty"`
 
-	// Near A point as `latitude,longitude` in decimal degrees (WGS 84); only permits within `radius_m` of it.
+	// Near A point as `latitude,longitude` in decimal degrees (WGS 84), such as `27.9477,-82.4584`: only permits within `radius_m` of it.
 	Near *string `form:"near,omitempty" json:"near,omitempty"`
 
 	// RadiusM The radius around `near`, in metres; 1,000 when left out.
