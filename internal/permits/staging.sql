@@ -1,4 +1,8 @@
 -- part: createTables
+-- A batch that a crash takes back is merged again by the next import. Whatever acts on a batch commits after it, and
+-- that makes the batch durable too: the log is written in order.
+set synchronous_commit = off;
+set temp_buffers = '64MB';
 create temp table incoming (
     position       bigint  not null,
     permit_number  text    collate "C" not null,

@@ -44,7 +44,7 @@ type Querier interface {
 
 // Open returns a pool. It does not connect yet: Ping does.
 func Open(o Options) (*DB, error) {
-	parameters := map[string]string{"application_name": "plotwise", "timezone": "UTC"}
+	parameters := map[string]string{"application_name": "plotwise", "timezone": "UTC", "jit": "off"} // compiling takes longer than our statements
 	for name, limit := range map[string]time.Duration{
 		"statement_timeout":                   o.StatementTimeout,
 		"lock_timeout":                        o.LockTimeout,
