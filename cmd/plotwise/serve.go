@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/httpapi"
@@ -149,12 +150,14 @@ func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
 
 const keyVariable = "PLOTWISE_API_KEY"
 
-// demoKey returns the demo key, which it makes and keeps in demo.env when there is none.
+// demoKey returns the demo key, which it makes and keeps in demo.env when there is none that the database knows.
 func demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
 	file := filepath.Join(dataDir, "demo.env")
 	text, err := os.ReadFile(file) //nolint:gosec // our own directory
 	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), keyVariable+"="); err == nil && ok {
-		return key, nil
+		if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key); err == nil {
+			return key, nil
+		}
 	}
 	key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
 	if err != nil {
