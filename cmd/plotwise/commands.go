@@ -9,11 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/uuid"
-
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/demo"
-	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -101,7 +98,7 @@ func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
 		k.ExpiresAt = &at
 	}
 	return g.withDatabase(ctx, func(db *database) (err error) {
-		if k.OrganizationID, err = c.organization(ctx, organizations.NewService(db.DB, now, newID)); err != nil {
+		if k.OrganizationID, err = findOrganization(ctx, organizations.NewService(db.DB, now, newID), "--organization", c.Organization); err != nil {
 			return err
 		}
 		key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
@@ -112,20 +109,4 @@ func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
 		fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
 		return nil
 	})
-}
-
-func (c *createKeyCommand) organization(ctx context.Context, s *organizations.Service) (uuid.UUID, error) {
-	var found uuid.UUID
-	var err error
-	if parsed, ok := id.Parse(id.Organization, c.Organization); ok {
-		var o organizations.Organization
-		o, err = s.Get(ctx, parsed)
-		found = o.ID
-	} else {
-		found, err = s.GetByName(ctx, c.Organization)
-	}
-	if err != nil {
-		return found, fmt.Errorf("--organization %q: %w", c.Organization, err)
-	}
-	return found, nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/config"
+	"github.com/plotwise/plotwise/internal/organizations"
 )
 
 type cli struct {
@@ -22,6 +24,7 @@ type cli struct {
 	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
 	Import  importCommand  `cmd:"" help:"Import permits from a city's files."`
 	Keys    keysCommand    `cmd:"" help:"Make API keys."`
+	Org     orgCommand     `cmd:"" help:"Make organizations and set their plans."`
 }
 
 // globals is what every command gets.
@@ -37,7 +40,7 @@ PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, 
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources()},
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "plans": strings.Join(organizations.Plans(), ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	cfg, err := config.Load(os.Environ())
 	if err != nil {

@@ -10,10 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/httpapi"
@@ -99,8 +101,16 @@ func localURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
+// contactsEvery is how long contacts of an import may wait for being found.
+const contactsEvery = time.Second
+
 // serve runs the servers until the context ends, then lets running requests finish.
 func (g *globals) serve(ctx context.Context, db *database, listener net.Listener, handler http.Handler, metrics *httpapi.Metrics) error {
+	background, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { contacts.NewService(db.DB, newID).Run(background, contactsEvery, g.log) })
+	defer running.Wait()
+	defer cancel()
 	failed := make(chan error, 2)
 	api := g.server(handler)
 	go func() { failed <- api.Serve(listener) }()
@@ -119,8 +129,8 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	case err = <-failed:
 	case err = <-exited:
 	}
-	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.config.ShutdownTimeout)
-	defer cancel()
+	shutdown, stop := context.WithTimeout(context.WithoutCancel(ctx), g.config.ShutdownTimeout)
+	defer stop()
 	return errors.Join(err, api.Shutdown(shutdown), admin.Shutdown(shutdown))
 }
 

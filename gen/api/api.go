@@ -7,7 +7,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -15,6 +17,21 @@ import (
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for AuthorType.
+const (
+	AuthorTypeAPIKey AuthorType = "api_key"
+)
+
+// Valid indicates whether the value is a known member of the AuthorType enum.
+func (e AuthorType) Valid() bool {
+	switch e {
+	case AuthorTypeAPIKey:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for ChangeScope.
 const (
@@ -28,6 +45,36 @@ func (e ChangeScope) Valid() bool {
 	case ChangeScopeParty:
 		return true
 	case ChangeScopePermit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompanyConditionType.
+const (
+	CompanyConditionTypeCompany CompanyConditionType = "company"
+)
+
+// Valid indicates whether the value is a known member of the CompanyConditionType enum.
+func (e CompanyConditionType) Valid() bool {
+	switch e {
+	case CompanyConditionTypeCompany:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompanyConditionCreateType.
+const (
+	CompanyConditionCreateTypeCompany CompanyConditionCreateType = "company"
+)
+
+// Valid indicates whether the value is a known member of the CompanyConditionCreateType enum.
+func (e CompanyConditionCreateType) Valid() bool {
+	switch e {
+	case CompanyConditionCreateTypeCompany:
 		return true
 	default:
 		return false
@@ -49,38 +96,79 @@ func (e Currency) Valid() bool {
 	}
 }
 
+// Defines values for EntityType.
+const (
+	EntityTypeCompany EntityType = "company"
+	EntityTypePerson  EntityType = "person"
+)
+
+// Valid indicates whether the value is a known member of the EntityType enum.
+func (e EntityType) Valid() bool {
+	switch e {
+	case EntityTypeCompany:
+		return true
+	case EntityTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorCode.
 const (
-	ErrorCodeBodyTooLarge       ErrorCode = "body_too_large"
-	ErrorCodeExpiredAPIKey      ErrorCode = "expired_api_key"
-	ErrorCodeInternalError      ErrorCode = "internal_error"
-	ErrorCodeInvalidAPIKey      ErrorCode = "invalid_api_key"
-	ErrorCodeInvalidCursor      ErrorCode = "invalid_cursor"
-	ErrorCodeInvalidParameter   ErrorCode = "invalid_parameter"
-	ErrorCodeMethodNotAllowed   ErrorCode = "method_not_allowed"
-	ErrorCodeMissingAPIKey      ErrorCode = "missing_api_key"
-	ErrorCodeNotFound           ErrorCode = "not_found"
-	ErrorCodePageTooDeep        ErrorCode = "page_too_deep"
-	ErrorCodePermissionDenied   ErrorCode = "permission_denied"
-	ErrorCodeRevokedAPIKey      ErrorCode = "revoked_api_key"
-	ErrorCodeServiceUnavailable ErrorCode = "service_unavailable"
-	ErrorCodeUnexpectedBody     ErrorCode = "unexpected_body"
+	ErrorCodeAmbiguousPermitNumber ErrorCode = "ambiguous_permit_number"
+	ErrorCodeBodyTooLarge          ErrorCode = "body_too_large"
+	ErrorCodeConditionLimitReached ErrorCode = "condition_limit_reached"
+	ErrorCodeExpiredAPIKey         ErrorCode = "expired_api_key"
+	ErrorCodeIdempotencyKeyInUse   ErrorCode = "idempotency_key_in_use"
+	ErrorCodeIdempotencyKeyReused  ErrorCode = "idempotency_key_reused"
+	ErrorCodeInternalError         ErrorCode = "internal_error"
+	ErrorCodeInvalidAPIKey         ErrorCode = "invalid_api_key"
+	ErrorCodeInvalidBody           ErrorCode = "invalid_body"
+	ErrorCodeInvalidCursor         ErrorCode = "invalid_cursor"
+	ErrorCodeInvalidParameter      ErrorCode = "invalid_parameter"
+	ErrorCodeMalformedBody         ErrorCode = "malformed_body"
+	ErrorCodeMethodNotAllowed      ErrorCode = "method_not_allowed"
+	ErrorCodeMissingAPIKey         ErrorCode = "missing_api_key"
+	ErrorCodeNotFound              ErrorCode = "not_found"
+	ErrorCodePageTooDeep           ErrorCode = "page_too_deep"
+	ErrorCodePermissionDenied      ErrorCode = "permission_denied"
+	ErrorCodePermitNotTracked      ErrorCode = "permit_not_tracked"
+	ErrorCodePreconditionFailed    ErrorCode = "precondition_failed"
+	ErrorCodeRevokedAPIKey         ErrorCode = "revoked_api_key"
+	ErrorCodeServiceUnavailable    ErrorCode = "service_unavailable"
+	ErrorCodeSlotLimitReached      ErrorCode = "slot_limit_reached"
+	ErrorCodeTooManyExports        ErrorCode = "too_many_exports"
+	ErrorCodeUnexpectedBody        ErrorCode = "unexpected_body"
+	ErrorCodeUnsupportedMediaType  ErrorCode = "unsupported_media_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeAmbiguousPermitNumber:
+		return true
 	case ErrorCodeBodyTooLarge:
 		return true
+	case ErrorCodeConditionLimitReached:
+		return true
 	case ErrorCodeExpiredAPIKey:
+		return true
+	case ErrorCodeIdempotencyKeyInUse:
+		return true
+	case ErrorCodeIdempotencyKeyReused:
 		return true
 	case ErrorCodeInternalError:
 		return true
 	case ErrorCodeInvalidAPIKey:
 		return true
+	case ErrorCodeInvalidBody:
+		return true
 	case ErrorCodeInvalidCursor:
 		return true
 	case ErrorCodeInvalidParameter:
+		return true
+	case ErrorCodeMalformedBody:
 		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
@@ -92,11 +180,21 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodePermissionDenied:
 		return true
+	case ErrorCodePermitNotTracked:
+		return true
+	case ErrorCodePreconditionFailed:
+		return true
 	case ErrorCodeRevokedAPIKey:
 		return true
 	case ErrorCodeServiceUnavailable:
 		return true
+	case ErrorCodeSlotLimitReached:
+		return true
+	case ErrorCodeTooManyExports:
+		return true
 	case ErrorCodeUnexpectedBody:
+		return true
+	case ErrorCodeUnsupportedMediaType:
 		return true
 	default:
 		return false
@@ -121,6 +219,87 @@ func (e ErrorLocation) Valid() bool {
 	case ErrorLocationPath:
 		return true
 	case ErrorLocationQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv     ExportFormat = "csv"
+	ExportFormatGeojson ExportFormat = "geojson"
+	ExportFormatNdjson  ExportFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatGeojson:
+		return true
+	case ExportFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseConditionType.
+const (
+	LicenseConditionTypeLicense LicenseConditionType = "license"
+)
+
+// Valid indicates whether the value is a known member of the LicenseConditionType enum.
+func (e LicenseConditionType) Valid() bool {
+	switch e {
+	case LicenseConditionTypeLicense:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseConditionCreateType.
+const (
+	LicenseConditionCreateTypeLicense LicenseConditionCreateType = "license"
+)
+
+// Valid indicates whether the value is a known member of the LicenseConditionCreateType enum.
+func (e LicenseConditionCreateType) Valid() bool {
+	switch e {
+	case LicenseConditionCreateTypeLicense:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LocationConditionType.
+const (
+	LocationConditionTypeLocation LocationConditionType = "location"
+)
+
+// Valid indicates whether the value is a known member of the LocationConditionType enum.
+func (e LocationConditionType) Valid() bool {
+	switch e {
+	case LocationConditionTypeLocation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LocationConditionCreateType.
+const (
+	LocationConditionCreateTypeLocation LocationConditionCreateType = "location"
+)
+
+// Valid indicates whether the value is a known member of the LocationConditionCreateType enum.
+func (e LocationConditionCreateType) Valid() bool {
+	switch e {
+	case LocationConditionCreateTypeLocation:
 		return true
 	default:
 		return false
@@ -169,9 +348,40 @@ func (e Permission) Valid() bool {
 	}
 }
 
+// Defines values for PermitFeatureType.
+const (
+	PermitFeatureTypeFeature PermitFeatureType = "Feature"
+)
+
+// Valid indicates whether the value is a known member of the PermitFeatureType enum.
+func (e PermitFeatureType) Valid() bool {
+	switch e {
+	case PermitFeatureTypeFeature:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PermitFeatureCollectionType.
+const (
+	PermitFeatureCollectionTypeFeatureCollection PermitFeatureCollectionType = "FeatureCollection"
+)
+
+// Valid indicates whether the value is a known member of the PermitFeatureCollectionType enum.
+func (e PermitFeatureCollectionType) Valid() bool {
+	switch e {
+	case PermitFeatureCollectionTypeFeatureCollection:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PermitScope.
 const (
 	PermitScopeAll       PermitScope = "all"
+	PermitScopePortfolio PermitScope = "portfolio"
 	PermitScopeWatchlist PermitScope = "watchlist"
 )
 
@@ -179,6 +389,8 @@ const (
 func (e PermitScope) Valid() bool {
 	switch e {
 	case PermitScopeAll:
+		return true
+	case PermitScopePortfolio:
 		return true
 	case PermitScopeWatchlist:
 		return true
@@ -271,6 +483,36 @@ func (e PermitState) Valid() bool {
 	}
 }
 
+// Defines values for PersonConditionType.
+const (
+	PersonConditionTypePerson PersonConditionType = "person"
+)
+
+// Valid indicates whether the value is a known member of the PersonConditionType enum.
+func (e PersonConditionType) Valid() bool {
+	switch e {
+	case PersonConditionTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PersonConditionCreateType.
+const (
+	PersonConditionCreateTypePerson PersonConditionCreateType = "person"
+)
+
+// Valid indicates whether the value is a known member of the PersonConditionCreateType enum.
+func (e PersonConditionCreateType) Valid() bool {
+	switch e {
+	case PersonConditionCreateTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Plan.
 const (
 	PlanEnterprise   Plan = "enterprise"
@@ -286,6 +528,45 @@ func (e Plan) Valid() bool {
 	case PlanProfessional:
 		return true
 	case PlanStarter:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PointType.
+const (
+	PointTypePoint PointType = "Point"
+)
+
+// Valid indicates whether the value is a known member of the PointType enum.
+func (e PointType) Valid() bool {
+	switch e {
+	case PointTypePoint:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Priority.
+const (
+	PriorityHigh   Priority = "high"
+	PriorityLow    Priority = "low"
+	PriorityMedium Priority = "medium"
+	PriorityNone   Priority = "none"
+)
+
+// Valid indicates whether the value is a known member of the Priority enum.
+func (e Priority) Valid() bool {
+	switch e {
+	case PriorityHigh:
+		return true
+	case PriorityLow:
+		return true
+	case PriorityMedium:
+		return true
+	case PriorityNone:
 		return true
 	default:
 		return false
@@ -326,11 +607,179 @@ type APIKeyReference struct {
 // Amount A decimal number with two digits.
 type Amount = string
 
+// AuthorType What kind of author it is; the list may grow.
+type AuthorType string
+
+// BatchError Why one entry of a batch was refused. The details' pointers lead into the entry.
+type BatchError struct {
+	// Code What went wrong, as a stable name to branch on. The list grows: treat a code that you do not know by its HTTP
+	// status.
+	Code    ErrorCode     `json:"code"`
+	Details []ErrorDetail `json:"details"`
+	Message string        `json:"message"`
+}
+
 // ChangeScope What the change belongs to.
 type ChangeScope string
 
+// CompanyCondition Permits with this company on them.
+type CompanyCondition struct {
+	// Company A company's name, in any spelling of it.
+	Company   CompanyName `json:"company"`
+	CreatedAt time.Time   `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name      ConditionName        `json:"name"`
+	Type      CompanyConditionType `json:"type"`
+	UpdatedAt time.Time            `json:"updated_at"`
+}
+
+// CompanyConditionType defines model for CompanyCondition.Type.
+type CompanyConditionType string
+
+// CompanyConditionCreate Permits with this company on them.
+type CompanyConditionCreate struct {
+	// Company A company's name, in any spelling of it.
+	Company CompanyName `json:"company"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName             `json:"name,omitempty"`
+	Type CompanyConditionCreateType `json:"type"`
+}
+
+// CompanyConditionCreateType defines model for CompanyConditionCreate.Type.
+type CompanyConditionCreateType string
+
+// CompanyName A company's name, in any spelling of it.
+type CompanyName = string
+
+// Condition A Portfolio condition; `type` says which fields it has.
+type Condition struct {
+	union json.RawMessage
+}
+
+// ConditionCreate A Portfolio condition to make; `type` says which fields it has.
+type ConditionCreate struct {
+	union json.RawMessage
+}
+
+// ConditionID A condition's id.
+type ConditionID = string
+
+// ConditionList defines model for ConditionList.
+type ConditionList struct {
+	Data []Condition `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// ConditionName A name of your own; when left out, made from what the condition looks for.
+type ConditionName = string
+
+// ConditionResponse defines model for ConditionResponse.
+type ConditionResponse struct {
+	// Data A Portfolio condition; `type` says which fields it has.
+	Data Condition `json:"data"`
+}
+
+// ConditionUpdate What is to change of a condition; only fields that its type has.
+type ConditionUpdate struct {
+	// Company A company's name, in any spelling of it.
+	Company *CompanyName `json:"company,omitempty"`
+
+	// Latitude Decimal degrees (WGS 84).
+	Latitude *Latitude `json:"latitude,omitempty"`
+
+	// License A license number; leading zeros count.
+	License *LicenseNumber `json:"license,omitempty"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude *Longitude `json:"longitude,omitempty"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// Person A person's name, its words in any order.
+	Person *PersonName `json:"person,omitempty"`
+
+	// RadiusM Metres.
+	RadiusM *RadiusM `json:"radius_m,omitempty"`
+}
+
+// Contact A person or firm on permits that the organization tracks; what no permit says is an empty string.
+type Contact struct {
+	// Address In one line.
+	Address string `json:"address"`
+
+	// Company The company, as the newest permit writes it.
+	Company string `json:"company"`
+
+	// CreatedAt When the contact first appeared.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Email As the newest permit writes it.
+	Email string `json:"email"`
+
+	// EntityType `company` when a company is named, else `person`.
+	EntityType EntityType `json:"entity_type"`
+
+	// ID A contact's id.
+	ID ContactID `json:"id"`
+
+	// Licenses The license numbers on its permits; in alphabetical order.
+	Licenses []string `json:"licenses"`
+
+	// MergedIds The ids of contacts that turned out to be this one; in their order.
+	MergedIds []ContactID `json:"merged_ids"`
+
+	// Name The company, or else the person; else the e-mail address, license or phone number.
+	Name string `json:"name"`
+
+	// PermitCount On how many of the permits that the organization tracks.
+	PermitCount int32 `json:"permit_count"`
+
+	// Person The person, as named on the newest permit that names one.
+	Person string `json:"person"`
+
+	// Phone As the newest permit writes it.
+	Phone string `json:"phone"`
+
+	// Roles What the contact is on its permits; in alphabetical order.
+	Roles []PartyRole `json:"roles"`
+
+	// UpdatedAt When a value of the contact last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ContactID A contact's id.
+type ContactID = string
+
+// ContactList defines model for ContactList.
+type ContactList struct {
+	Data []Contact `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// ContactResponse defines model for ContactResponse.
+type ContactResponse struct {
+	// Data A person or firm on permits that the organization tracks; what no permit says is an empty string.
+	Data Contact `json:"data"`
+}
+
 // Currency An ISO 4217 code.
 type Currency string
+
+// EntityType `company` when a company is named, else `person`.
+type EntityType string
 
 // Error defines model for Error.
 type Error struct {
@@ -378,6 +827,9 @@ type ErrorResponse struct {
 	Error Error `json:"error"`
 }
 
+// ExportFormat How an export is written.
+type ExportFormat string
+
 // Jurisdiction defines model for Jurisdiction.
 type Jurisdiction struct {
 	// LastChangedAt When a permit of this jurisdiction last appeared or changed; null before the first.
@@ -416,6 +868,47 @@ type JurisdictionReference struct {
 // JurisdictionSlug A jurisdiction's short name, as used in filters.
 type JurisdictionSlug = string
 
+// Latitude Decimal degrees (WGS 84).
+type Latitude = float64
+
+// LicenseCondition Permits with this license on them.
+type LicenseCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// License A license number; leading zeros count.
+	License LicenseNumber `json:"license"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name      ConditionName        `json:"name"`
+	Type      LicenseConditionType `json:"type"`
+	UpdatedAt time.Time            `json:"updated_at"`
+}
+
+// LicenseConditionType defines model for LicenseCondition.Type.
+type LicenseConditionType string
+
+// LicenseConditionCreate Permits with this license on them.
+type LicenseConditionCreate struct {
+	// License A license number; leading zeros count.
+	License LicenseNumber `json:"license"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName             `json:"name,omitempty"`
+	Type LicenseConditionCreateType `json:"type"`
+}
+
+// LicenseConditionCreateType defines model for LicenseConditionCreate.Type.
+type LicenseConditionCreateType string
+
+// LicenseNumber A license number; leading zeros count.
+type LicenseNumber = string
+
 // Limits What the plan allows; null means without limit.
 type Limits struct {
 	// Conditions Portfolio conditions.
@@ -447,6 +940,56 @@ type Location struct {
 	Street string `json:"street"`
 }
 
+// LocationCondition Permits within a circle.
+type LocationCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// Latitude Decimal degrees (WGS 84).
+	Latitude Latitude `json:"latitude"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude Longitude `json:"longitude"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name ConditionName `json:"name"`
+
+	// RadiusM Metres.
+	RadiusM   RadiusM               `json:"radius_m"`
+	Type      LocationConditionType `json:"type"`
+	UpdatedAt time.Time             `json:"updated_at"`
+}
+
+// LocationConditionType defines model for LocationCondition.Type.
+type LocationConditionType string
+
+// LocationConditionCreate Permits within a circle.
+type LocationConditionCreate struct {
+	// Latitude Decimal degrees (WGS 84).
+	Latitude Latitude `json:"latitude"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude Longitude `json:"longitude"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// RadiusM Metres.
+	RadiusM RadiusM                     `json:"radius_m"`
+	Type    LocationConditionCreateType `json:"type"`
+}
+
+// LocationConditionCreateType defines model for LocationConditionCreate.Type.
+type LocationConditionCreateType string
+
+// Longitude Decimal degrees (WGS 84).
+type Longitude = float64
+
 // Me The caller, seen from this API.
 type Me struct {
 	APIKey APIKeyReference `json:"api_key"`
@@ -465,6 +1008,89 @@ type MeResponse struct {
 	Data Me `json:"data"`
 }
 
+// Note A note on a permit.
+type Note struct {
+	// Author Who wrote the note.
+	Author NoteAuthor `json:"author"`
+
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body NoteText `json:"body"`
+
+	// CreatedAt When the note was written.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A note's id.
+	ID NoteID `json:"id"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID PermitUUID `json:"permit_uuid"`
+
+	// UpdatedAt When its text last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// NoteAuthor Who wrote the note.
+type NoteAuthor struct {
+	// ID An API key's id; not the key itself.
+	ID APIKeyID `json:"id"`
+
+	// Name The API key's name.
+	Name string `json:"name"`
+
+	// Type What kind of author it is; the list may grow.
+	Type AuthorType `json:"type"`
+}
+
+// NoteCreate A note to write.
+type NoteCreate struct {
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body NoteText `json:"body"`
+}
+
+// NoteID A note's id.
+type NoteID = string
+
+// NoteList defines model for NoteList.
+type NoteList struct {
+	Data []Note `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// NoteResponse defines model for NoteResponse.
+type NoteResponse struct {
+	// Data A note on a permit.
+	Data Note `json:"data"`
+}
+
+// NoteText Markdown (CommonMark), kept as it was sent.
+type NoteText = string
+
+// NoteUpdate What is to change of a note.
+type NoteUpdate struct {
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body *NoteText `json:"body,omitempty"`
+}
+
+// Organization An organization, with what its plan allows and how much of that is used.
+type Organization struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID An organization's id.
+	ID OrganizationID `json:"id"`
+
+	// Limits What the plan allows; null means without limit.
+	Limits Limits `json:"limits"`
+	Name   string `json:"name"`
+
+	// Plan What the organization subscribes to.
+	Plan Plan `json:"plan"`
+
+	// Used How much of its limits the organization uses.
+	Used Used `json:"used"`
+}
+
 // OrganizationID An organization's id.
 type OrganizationID = string
 
@@ -473,6 +1099,12 @@ type OrganizationReference struct {
 	// ID An organization's id.
 	ID   OrganizationID `json:"id"`
 	Name string         `json:"name"`
+}
+
+// OrganizationResponse defines model for OrganizationResponse.
+type OrganizationResponse struct {
+	// Data An organization, with what its plan allows and how much of that is used.
+	Data Organization `json:"data"`
 }
 
 // PageMeta Where a page stands in its list.
@@ -571,6 +1203,9 @@ type Permit struct {
 	Valuation *Valuation `json:"valuation"`
 }
 
+// PermitCSV One line a permit, with the columns of the header.
+type PermitCSV = string
+
 // PermitChange One value that changed.
 type PermitChange struct {
 	// DetectedAt When Plotwise noticed.
@@ -605,6 +1240,9 @@ type PermitDetails struct {
 	// CompletedDate When the work was completed.
 	CompletedDate *openapi_types.Date `json:"completed_date"`
 
+	// ConditionIds Your organization's Portfolio conditions that the permit matches.
+	ConditionIds []ConditionID `json:"condition_ids"`
+
 	// Description What is to be done.
 	Description string `json:"description"`
 
@@ -625,6 +1263,9 @@ type PermitDetails struct {
 
 	// Location Where the work is done.
 	Location Location `json:"location"`
+
+	// Notes Your organization's notes on the permit, the newest 100, the newest first.
+	Notes []Note `json:"notes"`
 
 	// Parties The people and firms on the permit.
 	Parties []Party `json:"parties"`
@@ -655,7 +1296,35 @@ type PermitDetails struct {
 
 	// Valuation What the work is worth, as declared; null when the city does not say.
 	Valuation *Valuation `json:"valuation"`
+
+	// Watchlist What your organization keeps with the permit on its watchlist; null when it is not there.
+	Watchlist *PermitWatchlistState `json:"watchlist"`
 }
+
+// PermitFeature A permit as a GeoJSON Feature.
+type PermitFeature struct {
+	// Geometry A GeoJSON Point; null when the place is not known.
+	Geometry *Point `json:"geometry"`
+
+	// ID A permit's UUID.
+	ID PermitUUID `json:"id"`
+
+	// Properties A building permit.
+	Properties Permit            `json:"properties"`
+	Type       PermitFeatureType `json:"type"`
+}
+
+// PermitFeatureType defines model for PermitFeature.Type.
+type PermitFeatureType string
+
+// PermitFeatureCollection A GeoJSON FeatureCollection (RFC 7946).
+type PermitFeatureCollection struct {
+	Features []PermitFeature             `json:"features"`
+	Type     PermitFeatureCollectionType `json:"type"`
+}
+
+// PermitFeatureCollectionType defines model for PermitFeatureCollection.Type.
+type PermitFeatureCollectionType string
 
 // PermitList defines model for PermitList.
 type PermitList struct {
@@ -665,16 +1334,28 @@ type PermitList struct {
 	Meta PageMeta `json:"meta"`
 }
 
+// PermitNDJSON One `Permit` a line.
+type PermitNDJSON = string
+
 // PermitRecord What the details of a permit add to its list item.
 type PermitRecord struct {
+	// ConditionIds Your organization's Portfolio conditions that the permit matches.
+	ConditionIds []ConditionID `json:"condition_ids"`
+
 	// LastCheckedAt When the permit's jurisdiction was last read to its end.
 	LastCheckedAt *time.Time `json:"last_checked_at"`
+
+	// Notes Your organization's notes on the permit, the newest 100, the newest first.
+	Notes []Note `json:"notes"`
 
 	// Parties The people and firms on the permit.
 	Parties []Party `json:"parties"`
 
 	// StatusHistory How the status came to be what it is, the latest first.
 	StatusHistory []StatusChange `json:"status_history"`
+
+	// Watchlist What your organization keeps with the permit on its watchlist; null when it is not there.
+	Watchlist *PermitWatchlistState `json:"watchlist"`
 }
 
 // PermitResponse defines model for PermitResponse.
@@ -698,8 +1379,72 @@ type PermitState string
 // PermitUUID A permit's UUID.
 type PermitUUID = openapi_types.UUID
 
+// PermitWatchlistState What your organization keeps with the permit on its watchlist; null when it is not there.
+type PermitWatchlistState struct {
+	// AddedAt When the permit came onto the watchlist.
+	AddedAt time.Time `json:"added_at"`
+
+	// Priority How much the permit matters to you.
+	Priority Priority `json:"priority"`
+	Tags     []Tag    `json:"tags"`
+}
+
+// PersonCondition Permits with this person on them.
+type PersonCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name ConditionName `json:"name"`
+
+	// Person A person's name, its words in any order.
+	Person    PersonName          `json:"person"`
+	Type      PersonConditionType `json:"type"`
+	UpdatedAt time.Time           `json:"updated_at"`
+}
+
+// PersonConditionType defines model for PersonCondition.Type.
+type PersonConditionType string
+
+// PersonConditionCreate Permits with this person on them.
+type PersonConditionCreate struct {
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// Person A person's name, its words in any order.
+	Person PersonName                `json:"person"`
+	Type   PersonConditionCreateType `json:"type"`
+}
+
+// PersonConditionCreateType defines model for PersonConditionCreate.Type.
+type PersonConditionCreateType string
+
+// PersonName A person's name, its words in any order.
+type PersonName = string
+
 // Plan What the organization subscribes to.
 type Plan string
+
+// Point A GeoJSON Point; null when the place is not known.
+type Point struct {
+	// Coordinates Longitude, then latitude.
+	Coordinates []float64 `json:"coordinates"`
+	Type        PointType `json:"type"`
+}
+
+// PointType defines model for Point.Type.
+type PointType string
+
+// Priority How much the permit matters to you.
+type Priority string
+
+// RadiusM Metres.
+type RadiusM = int32
 
 // StatusChange defines model for StatusChange.
 type StatusChange struct {
@@ -709,8 +1454,20 @@ type StatusChange struct {
 	PreviousStatus string    `json:"previous_status"`
 }
 
+// Tag A word or two of your own; without a comma or a space at either end.
+type Tag = string
+
 // TotalRelation `eq` when `total` is exact, `gte` when there are at least so many.
 type TotalRelation string
+
+// Used How much of its limits the organization uses.
+type Used struct {
+	// Conditions Portfolio conditions.
+	Conditions int32 `json:"conditions"`
+
+	// PermitSlots Permits on the watchlist.
+	PermitSlots int32 `json:"permit_slots"`
+}
 
 // Valuation What the work is worth, as declared; null when the city does not say.
 type Valuation struct {
@@ -721,8 +1478,113 @@ type Valuation struct {
 	Currency Currency `json:"currency"`
 }
 
+// WatchlistBatch Permits to watch.
+type WatchlistBatch struct {
+	Items []WatchlistItemCreate `json:"items"`
+}
+
+// WatchlistBatchResponse defines model for WatchlistBatchResponse.
+type WatchlistBatchResponse struct {
+	Data []WatchlistBatchResult `json:"data"`
+}
+
+// WatchlistBatchResult What became of one permit of a batch; `item` when it is on the watchlist, `error` when it is not.
+type WatchlistBatchResult struct {
+	// Error Why one entry of a batch was refused. The details' pointers lead into the entry.
+	Error *BatchError `json:"error,omitempty"`
+
+	// Item A permit on the watchlist.
+	Item *WatchlistItem `json:"item,omitempty"`
+
+	// Status The HTTP status that adding it alone would have had.
+	Status int32 `json:"status"`
+}
+
+// WatchlistItem A permit on the watchlist.
+type WatchlistItem struct {
+	// AddedAt When the permit came onto the watchlist.
+	AddedAt time.Time `json:"added_at"`
+
+	// Address In one line.
+	Address string `json:"address"`
+
+	// Jurisdiction The city or county that issued the permit.
+	Jurisdiction JurisdictionReference `json:"jurisdiction"`
+
+	// PermitNumber The city's own number.
+	PermitNumber string `json:"permit_number"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID PermitUUID `json:"permit_uuid"`
+
+	// Priority How much the permit matters to you.
+	Priority Priority `json:"priority"`
+
+	// Status The permit's status in the city's own words.
+	Status string `json:"status"`
+	Tags   []Tag  `json:"tags"`
+
+	// UpdatedAt When its tags or priority last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// WatchlistItemCreate A permit to watch. Either `permit_uuid` or `permit_number` is needed, not both.
+type WatchlistItemCreate struct {
+	// Jurisdiction A jurisdiction's short name, as used in filters.
+	Jurisdiction *JurisdictionSlug `json:"jurisdiction,omitempty"`
+
+	// PermitNumber The city's own number, exactly.
+	PermitNumber *string `json:"permit_number,omitempty"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID *PermitUUID `json:"permit_uuid,omitempty"`
+
+	// Priority How much the permit matters to you.
+	Priority *Priority `json:"priority,omitempty"`
+	Tags     []Tag     `json:"tags,omitempty"`
+}
+
+// WatchlistItemList defines model for WatchlistItemList.
+type WatchlistItemList struct {
+	Data []WatchlistItem `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// WatchlistItemResponse defines model for WatchlistItemResponse.
+type WatchlistItemResponse struct {
+	// Data A permit on the watchlist.
+	Data WatchlistItem `json:"data"`
+}
+
+// WatchlistItemUpdate What is to change of an item.
+type WatchlistItemUpdate struct {
+	// Priority How much the permit matters to you.
+	Priority *Priority `json:"priority,omitempty"`
+	Tags     []Tag     `json:"tags,omitempty"`
+}
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// FiledAfter defines model for FiledAfter.
+type FiledAfter = openapi_types.Date
+
+// FiledBefore defines model for FiledBefore.
+type FiledBefore = openapi_types.Date
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
+// Near defines model for Near.
+type Near = string
+
+// NearRadiusM defines model for NearRadiusM.
+type NearRadiusM = int32
 
 // Page defines model for Page.
 type Page = int32
@@ -730,8 +1592,38 @@ type Page = int32
 // PerPage defines model for PerPage.
 type PerPage = int32
 
+// PermitJurisdiction defines model for PermitJurisdiction.
+type PermitJurisdiction = []JurisdictionSlug
+
+// PermitQuery defines model for PermitQuery.
+type PermitQuery = string
+
+// PermitScopeFilter Which permits a list starts from.
+type PermitScopeFilter = PermitScope
+
+// PermitSortOrder The order of a list of permits.
+type PermitSortOrder = PermitSort
+
+// PermitStageFilter defines model for PermitStageFilter.
+type PermitStageFilter = []PermitStage
+
+// PermitStateFilter `closed` when the stage is finaled, cancelled or expired, else `active`.
+type PermitStateFilter = PermitState
+
+// PermitStatus defines model for PermitStatus.
+type PermitStatus = []string
+
+// PermitType defines model for PermitType.
+type PermitType = []string
+
+// PermitUpdatedSince defines model for PermitUpdatedSince.
+type PermitUpdatedSince = time.Time
+
 // BadRequest What every failed request answers with.
 type BadRequest = ErrorResponse
+
+// ConditionConflict What every failed request answers with.
+type ConditionConflict = ErrorResponse
 
 // ContentTooLarge What every failed request answers with.
 type ContentTooLarge = ErrorResponse
@@ -739,17 +1631,120 @@ type ContentTooLarge = ErrorResponse
 // Forbidden What every failed request answers with.
 type Forbidden = ErrorResponse
 
+// IdempotencyConflict What every failed request answers with.
+type IdempotencyConflict = ErrorResponse
+
 // InternalError What every failed request answers with.
 type InternalError = ErrorResponse
+
+// MalformedRequest What every failed request answers with.
+type MalformedRequest = ErrorResponse
 
 // NotFound What every failed request answers with.
 type NotFound = ErrorResponse
 
+// NoteConflict What every failed request answers with.
+type NoteConflict = ErrorResponse
+
+// PreconditionFailed What every failed request answers with.
+type PreconditionFailed = ErrorResponse
+
 // ServiceUnavailable What every failed request answers with.
 type ServiceUnavailable = ErrorResponse
 
+// TooManyExports What every failed request answers with.
+type TooManyExports = ErrorResponse
+
 // Unauthorized What every failed request answers with.
 type Unauthorized = ErrorResponse
+
+// UnprocessableChange What every failed request answers with.
+type UnprocessableChange = ErrorResponse
+
+// UnprocessableContent What every failed request answers with.
+type UnprocessableContent = ErrorResponse
+
+// UnsupportedMediaType What every failed request answers with.
+type UnsupportedMediaType = ErrorResponse
+
+// WatchlistConflict What every failed request answers with.
+type WatchlistConflict = ErrorResponse
+
+// ListConditionsParams defines parameters for ListConditions.
+type ListConditionsParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateConditionParams defines parameters for CreateCondition.
+type CreateConditionParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteConditionParams defines parameters for DeleteCondition.
+type DeleteConditionParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateConditionParams defines parameters for UpdateCondition.
+type UpdateConditionParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListConditionPermitsParams defines parameters for ListConditionPermits.
+type ListConditionPermitsParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Q Words to search for in name, person, company, phone, e-mail address and license numbers, all of which have to occur.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Role Only contacts that have this role on a permit.
+	Role *PartyRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// EntityType Only companies, or only people.
+	EntityType *EntityType `form:"entity_type,omitempty" json:"entity_type,omitempty"`
+
+	// UpdatedSince Only contacts that changed at this instant (`2026-01-23T10:45:00Z`) or later. Orders the list by that time.
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListJurisdictionsParams defines parameters for ListJurisdictions.
 type ListJurisdictionsParams struct {
@@ -765,50 +1760,65 @@ type ListJurisdictionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// DeleteNoteParams defines parameters for DeleteNote.
+type DeleteNoteParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateNoteParams defines parameters for UpdateNote.
+type UpdateNoteParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListPermitsParams defines parameters for ListPermits.
 type ListPermitsParams struct {
-	// Scope `watchlist`: the permits that your organization watches. `all`: every permit.
-	Scope *PermitScope `form:"scope,omitempty" json:"scope,omitempty"`
+	// Scope `watchlist`: the permits that your organization watches. `portfolio`: those that match one of its conditions. `all`: every permit.
+	Scope *PermitScopeFilter `form:"scope,omitempty" json:"scope,omitempty"`
 
 	// Status The city's own words, exactly (`In Review`). The words `active` and `closed`, alone and in lower case, mean
 	// `state` instead.
-	Status []string `form:"status,omitempty" json:"status,omitempty"`
+	Status PermitStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// State `closed`: finaled, cancelled or expired. `active`: all others.
-	State *PermitState `form:"state,omitempty" json:"state,omitempty"`
+	State *PermitStateFilter `form:"state,omitempty" json:"state,omitempty"`
 
 	// Stage The stage that the city's status stands for.
-	Stage []PermitStage `form:"stage,omitempty" json:"stage,omitempty"`
+	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
 
 	// Type The city's own word for the type of permit, exactly.
-	Type []string `form:"type,omitempty" json:"type,omitempty"`
+	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
 
 	// Jurisdiction The slug of a jurisdiction.
-	Jurisdiction []JurisdictionSlug `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
+	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
 
 	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
 	// words together and a leading `-` excludes. A permit whose number starts with the text is found as well.
-	Q *string `form:"q,omitempty" json:"q,omitempty"`
+	Q *PermitQuery `form:"q,omitempty" json:"q,omitempty"`
 
-	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist also those that joined it since.
+	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist and in the portfolio
+	// also those that joined it since.
 	// Orders the list by that time.
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+	UpdatedSince *PermitUpdatedSince `form:"updated_since,omitempty" json:"updated_since,omitempty"`
 
 	// FiledAfter Only permits filed on this date or later.
-	FiledAfter *openapi_types.Date `form:"filed_after,omitempty" json:"filed_after,omitempty"`
+	FiledAfter *FiledAfter `form:"filed_after,omitempty" json:"filed_after,omitempty"`
 
 	// FiledBefore Only permits filed on this date or earlier.
-	FiledBefore *openapi_types.Date `form:"filed_before,omitempty" json:"filed_before,omitempty"`
+	FiledBefore *FiledBefore `form:"filed_before,omitempty" json:"filed_before,omitempty"`
 
 	// Near A point as `latitude,longitude` in decimal degrees (WGS 84), such as `27.9477,-82.4584`: only permits within `radius_m` of it.
-	Near *string `form:"near,omitempty" json:"near,omitempty"`
+	Near *Near `form:"near,omitempty" json:"near,omitempty"`
 
 	// RadiusM The radius around `near`, in metres; 1,000 when left out.
-	RadiusM *int32 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
 
 	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
 	// ascending order, and last in descending.
-	Sort *PermitSort `form:"sort,omitempty" json:"sort,omitempty"`
+	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
 	// to read further, use `cursor`.
@@ -820,6 +1830,56 @@ type ListPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ExportPermitsParams defines parameters for ExportPermits.
+type ExportPermitsParams struct {
+	// Format The file's format.
+	Format ExportFormat `form:"format" json:"format"`
+
+	// Scope `watchlist`: the permits that your organization watches. `portfolio`: those that match one of its conditions. `all`: every permit.
+	Scope *PermitScopeFilter `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// Status The city's own words, exactly (`In Review`). The words `active` and `closed`, alone and in lower case, mean
+	// `state` instead.
+	Status PermitStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// State `closed`: finaled, cancelled or expired. `active`: all others.
+	State *PermitStateFilter `form:"state,omitempty" json:"state,omitempty"`
+
+	// Stage The stage that the city's status stands for.
+	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
+
+	// Type The city's own word for the type of permit, exactly.
+	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
+
+	// Jurisdiction The slug of a jurisdiction.
+	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
+
+	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
+	// words together and a leading `-` excludes. A permit whose number starts with the text is found as well.
+	Q *PermitQuery `form:"q,omitempty" json:"q,omitempty"`
+
+	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist and in the portfolio
+	// also those that joined it since.
+	// Orders the list by that time.
+	UpdatedSince *PermitUpdatedSince `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
+	// FiledAfter Only permits filed on this date or later.
+	FiledAfter *FiledAfter `form:"filed_after,omitempty" json:"filed_after,omitempty"`
+
+	// FiledBefore Only permits filed on this date or earlier.
+	FiledBefore *FiledBefore `form:"filed_before,omitempty" json:"filed_before,omitempty"`
+
+	// Near A point as `latitude,longitude` in decimal degrees (WGS 84), such as `27.9477,-82.4584`: only permits within `radius_m` of it.
+	Near *Near `form:"near,omitempty" json:"near,omitempty"`
+
+	// RadiusM The radius around `near`, in metres; 1,000 when left out.
+	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+
+	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
+	// ascending order, and last in descending.
+	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
 // ListPermitHistoryParams defines parameters for ListPermitHistory.
@@ -836,28 +1896,794 @@ type ListPermitHistoryParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// ListNotesParams defines parameters for ListNotes.
+type ListNotesParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateNoteParams defines parameters for CreateNote.
+type CreateNoteParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListWatchlistParams defines parameters for ListWatchlist.
+type ListWatchlistParams struct {
+	// Tag Only items with this tag; given several times, with any of them.
+	Tag []Tag `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Priority Only items of this priority; given several times, of any of them.
+	Priority []Priority `form:"priority,omitempty" json:"priority,omitempty"`
+
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddWatchlistItemParams defines parameters for AddWatchlistItem.
+type AddWatchlistItemParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BatchAddWatchlistItemsParams defines parameters for BatchAddWatchlistItems.
+type BatchAddWatchlistItemsParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveWatchlistItemParams defines parameters for RemoveWatchlistItem.
+type RemoveWatchlistItemParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateWatchlistItemParams defines parameters for UpdateWatchlistItem.
+type UpdateWatchlistItemParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// CreateConditionJSONRequestBody defines body for CreateCondition for application/json ContentType.
+type CreateConditionJSONRequestBody = ConditionCreate
+
+// UpdateConditionJSONRequestBody defines body for UpdateCondition for application/json ContentType.
+type UpdateConditionJSONRequestBody = ConditionUpdate
+
+// UpdateNoteJSONRequestBody defines body for UpdateNote for application/json ContentType.
+type UpdateNoteJSONRequestBody = NoteUpdate
+
+// CreateNoteJSONRequestBody defines body for CreateNote for application/json ContentType.
+type CreateNoteJSONRequestBody = NoteCreate
+
+// AddWatchlistItemJSONRequestBody defines body for AddWatchlistItem for application/json ContentType.
+type AddWatchlistItemJSONRequestBody = WatchlistItemCreate
+
+// BatchAddWatchlistItemsJSONRequestBody defines body for BatchAddWatchlistItems for application/json ContentType.
+type BatchAddWatchlistItemsJSONRequestBody = WatchlistBatch
+
+// UpdateWatchlistItemJSONRequestBody defines body for UpdateWatchlistItem for application/json ContentType.
+type UpdateWatchlistItemJSONRequestBody = WatchlistItemUpdate
+
+// AsCompanyCondition returns the union data inside the Condition as a CompanyCondition
+func (t Condition) AsCompanyCondition() (CompanyCondition, error) {
+	var body CompanyCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCompanyCondition overwrites any union data inside the Condition as the provided CompanyCondition
+func (t *Condition) FromCompanyCondition(v CompanyCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	t.union = b
+	return err
+}
+
+// MergeCompanyCondition performs a merge with any union data inside the Condition, using the provided CompanyCondition
+func (t *Condition) MergeCompanyCondition(v CompanyCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLicenseCondition returns the union data inside the Condition as a LicenseCondition
+func (t Condition) AsLicenseCondition() (LicenseCondition, error) {
+	var body LicenseCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLicenseCondition overwrites any union data inside the Condition as the provided LicenseCondition
+func (t *Condition) FromLicenseCondition(v LicenseCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	t.union = b
+	return err
+}
+
+// MergeLicenseCondition performs a merge with any union data inside the Condition, using the provided LicenseCondition
+func (t *Condition) MergeLicenseCondition(v LicenseCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPersonCondition returns the union data inside the Condition as a PersonCondition
+func (t Condition) AsPersonCondition() (PersonCondition, error) {
+	var body PersonCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPersonCondition overwrites any union data inside the Condition as the provided PersonCondition
+func (t *Condition) FromPersonCondition(v PersonCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	t.union = b
+	return err
+}
+
+// MergePersonCondition performs a merge with any union data inside the Condition, using the provided PersonCondition
+func (t *Condition) MergePersonCondition(v PersonCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLocationCondition returns the union data inside the Condition as a LocationCondition
+func (t Condition) AsLocationCondition() (LocationCondition, error) {
+	var body LocationCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLocationCondition overwrites any union data inside the Condition as the provided LocationCondition
+func (t *Condition) FromLocationCondition(v LocationCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	t.union = b
+	return err
+}
+
+// MergeLocationCondition performs a merge with any union data inside the Condition, using the provided LocationCondition
+func (t *Condition) MergeLocationCondition(v LocationCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Condition) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"type"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t Condition) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "company":
+		return t.AsCompanyCondition()
+	case "license":
+		return t.AsLicenseCondition()
+	case "location":
+		return t.AsLocationCondition()
+	case "person":
+		return t.AsPersonCondition()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t Condition) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Condition) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsCompanyConditionCreate returns the union data inside the ConditionCreate as a CompanyConditionCreate
+func (t ConditionCreate) AsCompanyConditionCreate() (CompanyConditionCreate, error) {
+	var body CompanyConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCompanyConditionCreate overwrites any union data inside the ConditionCreate as the provided CompanyConditionCreate
+func (t *ConditionCreate) FromCompanyConditionCreate(v CompanyConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	t.union = b
+	return err
+}
+
+// MergeCompanyConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided CompanyConditionCreate
+func (t *ConditionCreate) MergeCompanyConditionCreate(v CompanyConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLicenseConditionCreate returns the union data inside the ConditionCreate as a LicenseConditionCreate
+func (t ConditionCreate) AsLicenseConditionCreate() (LicenseConditionCreate, error) {
+	var body LicenseConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLicenseConditionCreate overwrites any union data inside the ConditionCreate as the provided LicenseConditionCreate
+func (t *ConditionCreate) FromLicenseConditionCreate(v LicenseConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	t.union = b
+	return err
+}
+
+// MergeLicenseConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided LicenseConditionCreate
+func (t *ConditionCreate) MergeLicenseConditionCreate(v LicenseConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPersonConditionCreate returns the union data inside the ConditionCreate as a PersonConditionCreate
+func (t ConditionCreate) AsPersonConditionCreate() (PersonConditionCreate, error) {
+	var body PersonConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPersonConditionCreate overwrites any union data inside the ConditionCreate as the provided PersonConditionCreate
+func (t *ConditionCreate) FromPersonConditionCreate(v PersonConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	t.union = b
+	return err
+}
+
+// MergePersonConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided PersonConditionCreate
+func (t *ConditionCreate) MergePersonConditionCreate(v PersonConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLocationConditionCreate returns the union data inside the ConditionCreate as a LocationConditionCreate
+func (t ConditionCreate) AsLocationConditionCreate() (LocationConditionCreate, error) {
+	var body LocationConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLocationConditionCreate overwrites any union data inside the ConditionCreate as the provided LocationConditionCreate
+func (t *ConditionCreate) FromLocationConditionCreate(v LocationConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	t.union = b
+	return err
+}
+
+// MergeLocationConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided LocationConditionCreate
+func (t *ConditionCreate) MergeLocationConditionCreate(v LocationConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ConditionCreate) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"type"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ConditionCreate) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "company":
+		return t.AsCompanyConditionCreate()
+	case "license":
+		return t.AsLicenseConditionCreate()
+	case "location":
+		return t.AsLocationConditionCreate()
+	case "person":
+		return t.AsPersonConditionCreate()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ConditionCreate) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ConditionCreate) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
+	// ListConditions List Portfolio conditions
+	// (GET /v1/conditions)
+	ListConditions(ctx echo.Context, params ListConditionsParams) error
+	// CreateCondition Create a Portfolio condition
+	// (POST /v1/conditions)
+	CreateCondition(ctx echo.Context, params CreateConditionParams) error
+	// DeleteCondition Delete a Portfolio condition
+	// (DELETE /v1/conditions/{condition_id})
+	DeleteCondition(ctx echo.Context, conditionID ConditionID, params DeleteConditionParams) error
+	// GetCondition Get a Portfolio condition
+	// (GET /v1/conditions/{condition_id})
+	GetCondition(ctx echo.Context, conditionID ConditionID) error
+	// UpdateCondition Change a Portfolio condition
+	// (PATCH /v1/conditions/{condition_id})
+	UpdateCondition(ctx echo.Context, conditionID ConditionID, params UpdateConditionParams) error
+	// ListConditionPermits List a condition's permits
+	// (GET /v1/conditions/{condition_id}/permits)
+	ListConditionPermits(ctx echo.Context, conditionID ConditionID, params ListConditionPermitsParams) error
+	// ListContacts List contacts
+	// (GET /v1/contacts)
+	ListContacts(ctx echo.Context, params ListContactsParams) error
+	// GetContact Get a contact
+	// (GET /v1/contacts/{contact_id})
+	GetContact(ctx echo.Context, contactID ContactID) error
 	// ListJurisdictions List jurisdictions
 	// (GET /v1/jurisdictions)
 	ListJurisdictions(ctx echo.Context, params ListJurisdictionsParams) error
 	// GetMe Get the calling key
 	// (GET /v1/me)
 	GetMe(ctx echo.Context) error
+	// DeleteNote Delete a note
+	// (DELETE /v1/notes/{note_id})
+	DeleteNote(ctx echo.Context, noteID NoteID, params DeleteNoteParams) error
+	// GetNote Get a note
+	// (GET /v1/notes/{note_id})
+	GetNote(ctx echo.Context, noteID NoteID) error
+	// UpdateNote Change a note
+	// (PATCH /v1/notes/{note_id})
+	UpdateNote(ctx echo.Context, noteID NoteID, params UpdateNoteParams) error
+	// GetOrganization Get the organization
+	// (GET /v1/organization)
+	GetOrganization(ctx echo.Context) error
 	// ListPermits List permits
 	// (GET /v1/permits)
 	ListPermits(ctx echo.Context, params ListPermitsParams) error
+	// ExportPermits Export permits
+	// (GET /v1/permits/export)
+	ExportPermits(ctx echo.Context, params ExportPermitsParams) error
 	// GetPermit Get a permit
 	// (GET /v1/permits/{permit_uuid})
 	GetPermit(ctx echo.Context, permitUUID PermitUUID) error
 	// ListPermitHistory List a permit's changes
 	// (GET /v1/permits/{permit_uuid}/history)
 	ListPermitHistory(ctx echo.Context, permitUUID PermitUUID, params ListPermitHistoryParams) error
+	// ListNotes List a permit's notes
+	// (GET /v1/permits/{permit_uuid}/notes)
+	ListNotes(ctx echo.Context, permitUUID PermitUUID, params ListNotesParams) error
+	// CreateNote Write a note on a permit
+	// (POST /v1/permits/{permit_uuid}/notes)
+	CreateNote(ctx echo.Context, permitUUID PermitUUID, params CreateNoteParams) error
+	// ListWatchlist List the watchlist
+	// (GET /v1/watchlist)
+	ListWatchlist(ctx echo.Context, params ListWatchlistParams) error
+	// AddWatchlistItem Add a permit to the watchlist
+	// (POST /v1/watchlist)
+	AddWatchlistItem(ctx echo.Context, params AddWatchlistItemParams) error
+	// BatchAddWatchlistItems Add permits to the watchlist
+	// (POST /v1/watchlist/batch)
+	BatchAddWatchlistItems(ctx echo.Context, params BatchAddWatchlistItemsParams) error
+	// RemoveWatchlistItem Take a permit off the watchlist
+	// (DELETE /v1/watchlist/{permit_uuid})
+	RemoveWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params RemoveWatchlistItemParams) error
+	// GetWatchlistItem Get an item of the watchlist
+	// (GET /v1/watchlist/{permit_uuid})
+	GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID) error
+	// UpdateWatchlistItem Change an item of the watchlist
+	// (PATCH /v1/watchlist/{permit_uuid})
+	UpdateWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params UpdateWatchlistItemParams) error
 }
 
 // ServerInterfaceWrapper converts echo contexts to parameters.
 type ServerInterfaceWrapper struct {
 	Handler ServerInterface
+}
+
+// ListConditions converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConditions(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConditionsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter per_page: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConditions(ctx, params)
+	return err
+}
+
+// CreateCondition converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateCondition(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateConditionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateCondition(ctx, params)
+	return err
+}
+
+// DeleteCondition converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteCondition(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "condition_id" -------------
+	var conditionID ConditionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "condition_id", ctx.Param("condition_id"), &conditionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter condition_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteConditionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteCondition(ctx, conditionID, params)
+	return err
+}
+
+// GetCondition converts echo context to params.
+func (w *ServerInterfaceWrapper) GetCondition(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "condition_id" -------------
+	var conditionID ConditionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "condition_id", ctx.Param("condition_id"), &conditionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter condition_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetCondition(ctx, conditionID)
+	return err
+}
+
+// UpdateCondition converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateCondition(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "condition_id" -------------
+	var conditionID ConditionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "condition_id", ctx.Param("condition_id"), &conditionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter condition_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateConditionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateCondition(ctx, conditionID, params)
+	return err
+}
+
+// ListConditionPermits converts echo context to params.
+func (w *ServerInterfaceWrapper) ListConditionPermits(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "condition_id" -------------
+	var conditionID ConditionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "condition_id", ctx.Param("condition_id"), &conditionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter condition_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListConditionPermitsParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter per_page: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListConditionPermits(ctx, conditionID, params)
+	return err
+}
+
+// ListContacts converts echo context to params.
+func (w *ServerInterfaceWrapper) ListContacts(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListContactsParams
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "role" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "role", ctx.QueryParams(), &params.Role, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter role: %s", err))
+	}
+
+	// ------------- Optional query parameter "entity_type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "entity_type", ctx.QueryParams(), &params.EntityType, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter entity_type: %s", err))
+	}
+
+	// ------------- Optional query parameter "updated_since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter per_page: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListContacts(ctx, params)
+	return err
+}
+
+// GetContact converts echo context to params.
+func (w *ServerInterfaceWrapper) GetContact(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "contact_id" -------------
+	var contactID ContactID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "contact_id", ctx.Param("contact_id"), &contactID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contact_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetContact(ctx, contactID)
+	return err
 }
 
 // ListJurisdictions converts echo context to params.
@@ -898,6 +2724,103 @@ func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetMe(ctx)
+	return err
+}
+
+// DeleteNote converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "note_id" -------------
+	var noteID NoteID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeleteNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteNote(ctx, noteID, params)
+	return err
+}
+
+// GetNote converts echo context to params.
+func (w *ServerInterfaceWrapper) GetNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "note_id" -------------
+	var noteID NoteID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetNote(ctx, noteID)
+	return err
+}
+
+// UpdateNote converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "note_id" -------------
+	var noteID NoteID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "note_id", ctx.Param("note_id"), &noteID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateNote(ctx, noteID, params)
+	return err
+}
+
+// GetOrganization converts echo context to params.
+func (w *ServerInterfaceWrapper) GetOrganization(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetOrganization(ctx)
 	return err
 }
 
@@ -1024,6 +2947,115 @@ func (w *ServerInterfaceWrapper) ListPermits(ctx echo.Context) error {
 	return err
 }
 
+// ExportPermits converts echo context to params.
+func (w *ServerInterfaceWrapper) ExportPermits(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ExportPermitsParams
+	// ------------- Required query parameter "format" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "format", ctx.QueryParams(), &params.Format, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter format: %s", err))
+	}
+
+	// ------------- Optional query parameter "scope" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "scope", ctx.QueryParams(), &params.Scope, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter scope: %s", err))
+	}
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", ctx.QueryParams(), &params.Status, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter status: %s", err))
+	}
+
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", ctx.QueryParams(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter state: %s", err))
+	}
+
+	// ------------- Optional query parameter "stage" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "stage", ctx.QueryParams(), &params.Stage, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter stage: %s", err))
+	}
+
+	// ------------- Optional query parameter "type" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "type", ctx.QueryParams(), &params.Type, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter type: %s", err))
+	}
+
+	// ------------- Optional query parameter "jurisdiction" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "jurisdiction", ctx.QueryParams(), &params.Jurisdiction, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter jurisdiction: %s", err))
+	}
+
+	// ------------- Optional query parameter "q" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "q", ctx.QueryParams(), &params.Q, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter q: %s", err))
+	}
+
+	// ------------- Optional query parameter "updated_since" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "updated_since", ctx.QueryParams(), &params.UpdatedSince, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter updated_since: %s", err))
+	}
+
+	// ------------- Optional query parameter "filed_after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filed_after", ctx.QueryParams(), &params.FiledAfter, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filed_after: %s", err))
+	}
+
+	// ------------- Optional query parameter "filed_before" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "filed_before", ctx.QueryParams(), &params.FiledBefore, runtime.BindQueryParameterOptions{Type: "string", Format: "date"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter filed_before: %s", err))
+	}
+
+	// ------------- Optional query parameter "near" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "near", ctx.QueryParams(), &params.Near, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter near: %s", err))
+	}
+
+	// ------------- Optional query parameter "radius_m" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_m", ctx.QueryParams(), &params.RadiusM, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_m: %s", err))
+	}
+
+	// ------------- Optional query parameter "sort" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ExportPermits(ctx, params)
+	return err
+}
+
 // GetPermit converts echo context to params.
 func (w *ServerInterfaceWrapper) GetPermit(ctx echo.Context) error {
 	var err error
@@ -1079,6 +3111,273 @@ func (w *ServerInterfaceWrapper) ListPermitHistory(ctx echo.Context) error {
 	return err
 }
 
+// ListNotes converts echo context to params.
+func (w *ServerInterfaceWrapper) ListNotes(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "permit_uuid" -------------
+	var permitUUID PermitUUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "permit_uuid", ctx.Param("permit_uuid"), &permitUUID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListNotesParams
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter per_page: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListNotes(ctx, permitUUID, params)
+	return err
+}
+
+// CreateNote converts echo context to params.
+func (w *ServerInterfaceWrapper) CreateNote(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "permit_uuid" -------------
+	var permitUUID PermitUUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "permit_uuid", ctx.Param("permit_uuid"), &permitUUID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.CreateNote(ctx, permitUUID, params)
+	return err
+}
+
+// ListWatchlist converts echo context to params.
+func (w *ServerInterfaceWrapper) ListWatchlist(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListWatchlistParams
+	// ------------- Optional query parameter "tag" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "tag", ctx.QueryParams(), &params.Tag, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter tag: %s", err))
+	}
+
+	// ------------- Optional query parameter "priority" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "priority", ctx.QueryParams(), &params.Priority, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter priority: %s", err))
+	}
+
+	// ------------- Optional query parameter "page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "page", ctx.QueryParams(), &params.Page, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter page: %s", err))
+	}
+
+	// ------------- Optional query parameter "per_page" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "per_page", ctx.QueryParams(), &params.PerPage, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter per_page: %s", err))
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListWatchlist(ctx, params)
+	return err
+}
+
+// AddWatchlistItem converts echo context to params.
+func (w *ServerInterfaceWrapper) AddWatchlistItem(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddWatchlistItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.AddWatchlistItem(ctx, params)
+	return err
+}
+
+// BatchAddWatchlistItems converts echo context to params.
+func (w *ServerInterfaceWrapper) BatchAddWatchlistItems(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BatchAddWatchlistItemsParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for Idempotency-Key, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
+		}
+
+		params.IdempotencyKey = &IdempotencyKey
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.BatchAddWatchlistItems(ctx, params)
+	return err
+}
+
+// RemoveWatchlistItem converts echo context to params.
+func (w *ServerInterfaceWrapper) RemoveWatchlistItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "permit_uuid" -------------
+	var permitUUID PermitUUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "permit_uuid", ctx.Param("permit_uuid"), &permitUUID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveWatchlistItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.RemoveWatchlistItem(ctx, permitUUID, params)
+	return err
+}
+
+// GetWatchlistItem converts echo context to params.
+func (w *ServerInterfaceWrapper) GetWatchlistItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "permit_uuid" -------------
+	var permitUUID PermitUUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "permit_uuid", ctx.Param("permit_uuid"), &permitUUID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetWatchlistItem(ctx, permitUUID)
+	return err
+}
+
+// UpdateWatchlistItem converts echo context to params.
+func (w *ServerInterfaceWrapper) UpdateWatchlistItem(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "permit_uuid" -------------
+	var permitUUID PermitUUID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "permit_uuid", ctx.Param("permit_uuid"), &permitUUID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "uuid", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateWatchlistItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-Match: %s", err))
+		}
+
+		params.IfMatch = &IfMatch
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.UpdateWatchlistItem(ctx, permitUUID, params)
+	return err
+}
+
 // This is a simple interface which specifies echo.Route addition functions which
 // are present on both echo.Echo and echo.Group, since we want to allow using
 // either of them for path registration
@@ -1126,11 +3425,32 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 		Handler: si,
 	}
 
+	router.GET(options.BaseURL+"/v1/conditions", wrapper.ListConditions, options.OperationMiddlewares["listConditions"]...)
+	router.POST(options.BaseURL+"/v1/conditions", wrapper.CreateCondition, options.OperationMiddlewares["createCondition"]...)
+	router.DELETE(options.BaseURL+"/v1/conditions/:condition_id", wrapper.DeleteCondition, options.OperationMiddlewares["deleteCondition"]...)
+	router.GET(options.BaseURL+"/v1/conditions/:condition_id", wrapper.GetCondition, options.OperationMiddlewares["getCondition"]...)
+	router.PATCH(options.BaseURL+"/v1/conditions/:condition_id", wrapper.UpdateCondition, options.OperationMiddlewares["updateCondition"]...)
+	router.GET(options.BaseURL+"/v1/conditions/:condition_id/permits", wrapper.ListConditionPermits, options.OperationMiddlewares["listConditionPermits"]...)
+	router.GET(options.BaseURL+"/v1/contacts", wrapper.ListContacts, options.OperationMiddlewares["listContacts"]...)
+	router.GET(options.BaseURL+"/v1/contacts/:contact_id", wrapper.GetContact, options.OperationMiddlewares["getContact"]...)
 	router.GET(options.BaseURL+"/v1/jurisdictions", wrapper.ListJurisdictions, options.OperationMiddlewares["listJurisdictions"]...)
+	router.GET(options.BaseURL+"/v1/permits/:permit_uuid/notes", wrapper.ListNotes, options.OperationMiddlewares["listNotes"]...)
+	router.POST(options.BaseURL+"/v1/permits/:permit_uuid/notes", wrapper.CreateNote, options.OperationMiddlewares["createNote"]...)
+	router.DELETE(options.BaseURL+"/v1/notes/:note_id", wrapper.DeleteNote, options.OperationMiddlewares["deleteNote"]...)
+	router.GET(options.BaseURL+"/v1/notes/:note_id", wrapper.GetNote, options.OperationMiddlewares["getNote"]...)
+	router.PATCH(options.BaseURL+"/v1/notes/:note_id", wrapper.UpdateNote, options.OperationMiddlewares["updateNote"]...)
 	router.GET(options.BaseURL+"/v1/me", wrapper.GetMe, options.OperationMiddlewares["getMe"]...)
+	router.GET(options.BaseURL+"/v1/organization", wrapper.GetOrganization, options.OperationMiddlewares["getOrganization"]...)
 	router.GET(options.BaseURL+"/v1/permits", wrapper.ListPermits, options.OperationMiddlewares["listPermits"]...)
+	router.GET(options.BaseURL+"/v1/permits/export", wrapper.ExportPermits, options.OperationMiddlewares["exportPermits"]...)
 	router.GET(options.BaseURL+"/v1/permits/:permit_uuid", wrapper.GetPermit, options.OperationMiddlewares["getPermit"]...)
 	router.GET(options.BaseURL+"/v1/permits/:permit_uuid/history", wrapper.ListPermitHistory, options.OperationMiddlewares["listPermitHistory"]...)
+	router.GET(options.BaseURL+"/v1/watchlist", wrapper.ListWatchlist, options.OperationMiddlewares["listWatchlist"]...)
+	router.POST(options.BaseURL+"/v1/watchlist", wrapper.AddWatchlistItem, options.OperationMiddlewares["addWatchlistItem"]...)
+	router.POST(options.BaseURL+"/v1/watchlist/batch", wrapper.BatchAddWatchlistItems, options.OperationMiddlewares["batchAddWatchlistItems"]...)
+	router.DELETE(options.BaseURL+"/v1/watchlist/:permit_uuid", wrapper.RemoveWatchlistItem, options.OperationMiddlewares["removeWatchlistItem"]...)
+	router.GET(options.BaseURL+"/v1/watchlist/:permit_uuid", wrapper.GetWatchlistItem, options.OperationMiddlewares["getWatchlistItem"]...)
+	router.PATCH(options.BaseURL+"/v1/watchlist/:permit_uuid", wrapper.UpdateWatchlistItem, options.OperationMiddlewares["updateWatchlistItem"]...)
 
 }
 
@@ -1141,6 +3461,15 @@ type BadRequestJSONResponse struct {
 	Body ErrorResponse
 
 	Headers BadRequestResponseHeaders
+}
+
+type ConditionConflictResponseHeaders struct {
+	XRequestID *string
+}
+type ConditionConflictJSONResponse struct {
+	Body ErrorResponse
+
+	Headers ConditionConflictResponseHeaders
 }
 
 type ContentTooLargeResponseHeaders struct {
@@ -1161,6 +3490,15 @@ type ForbiddenJSONResponse struct {
 	Headers ForbiddenResponseHeaders
 }
 
+type IdempotencyConflictResponseHeaders struct {
+	XRequestID *string
+}
+type IdempotencyConflictJSONResponse struct {
+	Body ErrorResponse
+
+	Headers IdempotencyConflictResponseHeaders
+}
+
 type InternalErrorResponseHeaders struct {
 	XRequestID *string
 }
@@ -1168,6 +3506,15 @@ type InternalErrorJSONResponse struct {
 	Body ErrorResponse
 
 	Headers InternalErrorResponseHeaders
+}
+
+type MalformedRequestResponseHeaders struct {
+	XRequestID *string
+}
+type MalformedRequestJSONResponse struct {
+	Body ErrorResponse
+
+	Headers MalformedRequestResponseHeaders
 }
 
 type NotFoundResponseHeaders struct {
@@ -1187,6 +3534,24 @@ type NotModifiedResponse struct {
 	Headers NotModifiedResponseHeaders
 }
 
+type NoteConflictResponseHeaders struct {
+	XRequestID *string
+}
+type NoteConflictJSONResponse struct {
+	Body ErrorResponse
+
+	Headers NoteConflictResponseHeaders
+}
+
+type PreconditionFailedResponseHeaders struct {
+	XRequestID *string
+}
+type PreconditionFailedJSONResponse struct {
+	Body ErrorResponse
+
+	Headers PreconditionFailedResponseHeaders
+}
+
 type ServiceUnavailableResponseHeaders struct {
 	XRequestID *string
 }
@@ -1194,6 +3559,16 @@ type ServiceUnavailableJSONResponse struct {
 	Body ErrorResponse
 
 	Headers ServiceUnavailableResponseHeaders
+}
+
+type TooManyExportsResponseHeaders struct {
+	RetryAfter *int32
+	XRequestID *string
+}
+type TooManyExportsJSONResponse struct {
+	Body ErrorResponse
+
+	Headers TooManyExportsResponseHeaders
 }
 
 type UnauthorizedResponseHeaders struct {
@@ -1204,6 +3579,1460 @@ type UnauthorizedJSONResponse struct {
 	Body ErrorResponse
 
 	Headers UnauthorizedResponseHeaders
+}
+
+type UnprocessableChangeResponseHeaders struct {
+	XRequestID *string
+}
+type UnprocessableChangeJSONResponse struct {
+	Body ErrorResponse
+
+	Headers UnprocessableChangeResponseHeaders
+}
+
+type UnprocessableContentResponseHeaders struct {
+	XRequestID *string
+}
+type UnprocessableContentJSONResponse struct {
+	Body ErrorResponse
+
+	Headers UnprocessableContentResponseHeaders
+}
+
+type UnsupportedMediaTypeResponseHeaders struct {
+	XRequestID *string
+}
+type UnsupportedMediaTypeJSONResponse struct {
+	Body ErrorResponse
+
+	Headers UnsupportedMediaTypeResponseHeaders
+}
+
+type WatchlistConflictResponseHeaders struct {
+	XRequestID *string
+}
+type WatchlistConflictJSONResponse struct {
+	Body ErrorResponse
+
+	Headers WatchlistConflictResponseHeaders
+}
+
+type ListConditionsRequestObject struct {
+	Params ListConditionsParams
+}
+
+type ListConditionsResponseObject interface {
+	VisitListConditionsResponse(w http.ResponseWriter) error
+}
+
+type ListConditions200ResponseHeaders struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+type ListConditions200JSONResponse struct {
+	Body    ConditionList
+	Headers ListConditions200ResponseHeaders
+}
+
+func (response ListConditions200JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions304Response = NotModifiedResponse
+
+func (response ListConditions304Response) VisitListConditionsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListConditions400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListConditions400JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListConditions401JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListConditions403JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ListConditions413JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListConditions500JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditions503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ListConditions503JSONResponse) VisitListConditionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateConditionRequestObject struct {
+	Params CreateConditionParams
+	Body   *CreateConditionJSONRequestBody
+}
+
+type CreateConditionResponseObject interface {
+	VisitCreateConditionResponse(w http.ResponseWriter) error
+}
+
+type CreateCondition201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+type CreateCondition201JSONResponse struct {
+	Body    ConditionResponse
+	Headers CreateCondition201ResponseHeaders
+}
+
+func (response CreateCondition201JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response CreateCondition400JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateCondition401JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateCondition403JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition409JSONResponse struct{ ConditionConflictJSONResponse }
+
+func (response CreateCondition409JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response CreateCondition413JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateCondition415JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition422JSONResponse struct {
+	UnprocessableContentJSONResponse
+}
+
+func (response CreateCondition422JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateCondition500JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateCondition503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response CreateCondition503JSONResponse) VisitCreateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteConditionRequestObject struct {
+	ConditionID ConditionID `json:"condition_id"`
+	Params      DeleteConditionParams
+}
+
+type DeleteConditionResponseObject interface {
+	VisitDeleteConditionResponse(w http.ResponseWriter) error
+}
+
+type DeleteCondition204ResponseHeaders struct {
+	XRequestID *string
+}
+
+type DeleteCondition204Response struct {
+	Headers DeleteCondition204ResponseHeaders
+}
+
+func (response DeleteCondition204Response) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteCondition400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteCondition400JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteCondition401JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteCondition403JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteCondition404JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response DeleteCondition412JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response DeleteCondition413JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteCondition500JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteCondition503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response DeleteCondition503JSONResponse) VisitDeleteConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetConditionRequestObject struct {
+	ConditionID ConditionID `json:"condition_id"`
+}
+
+type GetConditionResponseObject interface {
+	VisitGetConditionResponse(w http.ResponseWriter) error
+}
+
+type GetCondition200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type GetCondition200JSONResponse struct {
+	Body    ConditionResponse
+	Headers GetCondition200ResponseHeaders
+}
+
+func (response GetCondition200JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition304Response = NotModifiedResponse
+
+func (response GetCondition304Response) VisitGetConditionResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetCondition400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetCondition400JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetCondition401JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetCondition403JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetCondition404JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response GetCondition413JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetCondition500JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCondition503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response GetCondition503JSONResponse) VisitGetConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateConditionRequestObject struct {
+	ConditionID ConditionID `json:"condition_id"`
+	Params      UpdateConditionParams
+	Body        *UpdateConditionJSONRequestBody
+}
+
+type UpdateConditionResponseObject interface {
+	VisitUpdateConditionResponse(w http.ResponseWriter) error
+}
+
+type UpdateCondition200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type UpdateCondition200JSONResponse struct {
+	Body    ConditionResponse
+	Headers UpdateCondition200ResponseHeaders
+}
+
+func (response UpdateCondition200JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response UpdateCondition400JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateCondition401JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateCondition403JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateCondition404JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response UpdateCondition412JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response UpdateCondition413JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateCondition415JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition422JSONResponse struct {
+	UnprocessableChangeJSONResponse
+}
+
+func (response UpdateCondition422JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateCondition500JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateCondition503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response UpdateCondition503JSONResponse) VisitUpdateConditionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermitsRequestObject struct {
+	ConditionID ConditionID `json:"condition_id"`
+	Params      ListConditionPermitsParams
+}
+
+type ListConditionPermitsResponseObject interface {
+	VisitListConditionPermitsResponse(w http.ResponseWriter) error
+}
+
+type ListConditionPermits200ResponseHeaders struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+type ListConditionPermits200JSONResponse struct {
+	Body    PermitList
+	Headers ListConditionPermits200ResponseHeaders
+}
+
+func (response ListConditionPermits200JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits304Response = NotModifiedResponse
+
+func (response ListConditionPermits304Response) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListConditionPermits400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListConditionPermits400JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListConditionPermits401JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListConditionPermits403JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListConditionPermits404JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ListConditionPermits413JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListConditionPermits500JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListConditionPermits503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ListConditionPermits503JSONResponse) VisitListConditionPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContactsRequestObject struct {
+	Params ListContactsParams
+}
+
+type ListContactsResponseObject interface {
+	VisitListContactsResponse(w http.ResponseWriter) error
+}
+
+type ListContacts200ResponseHeaders struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+type ListContacts200JSONResponse struct {
+	Body    ContactList
+	Headers ListContacts200ResponseHeaders
+}
+
+func (response ListContacts200JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts304Response = NotModifiedResponse
+
+func (response ListContacts304Response) VisitListContactsResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListContacts400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListContacts400JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListContacts401JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListContacts403JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ListContacts413JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListContacts500JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListContacts503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ListContacts503JSONResponse) VisitListContactsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContactRequestObject struct {
+	ContactID ContactID `json:"contact_id"`
+}
+
+type GetContactResponseObject interface {
+	VisitGetContactResponse(w http.ResponseWriter) error
+}
+
+type GetContact200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type GetContact200JSONResponse struct {
+	Body    ContactResponse
+	Headers GetContact200ResponseHeaders
+}
+
+func (response GetContact200JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact304Response = NotModifiedResponse
+
+func (response GetContact304Response) VisitGetContactResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetContact400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetContact400JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetContact401JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetContact403JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetContact404JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response GetContact413JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetContact500JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetContact503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response GetContact503JSONResponse) VisitGetContactResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
 }
 
 type ListJurisdictionsRequestObject struct {
@@ -1500,6 +5329,692 @@ func (response GetMe503JSONResponse) VisitGetMeResponse(w http.ResponseWriter) e
 	return err
 }
 
+type DeleteNoteRequestObject struct {
+	NoteID NoteID `json:"note_id"`
+	Params DeleteNoteParams
+}
+
+type DeleteNoteResponseObject interface {
+	VisitDeleteNoteResponse(w http.ResponseWriter) error
+}
+
+type DeleteNote204ResponseHeaders struct {
+	XRequestID *string
+}
+
+type DeleteNote204Response struct {
+	Headers DeleteNote204ResponseHeaders
+}
+
+func (response DeleteNote204Response) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteNote400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response DeleteNote400JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response DeleteNote401JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response DeleteNote403JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response DeleteNote404JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response DeleteNote412JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response DeleteNote413JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response DeleteNote500JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteNote503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response DeleteNote503JSONResponse) VisitDeleteNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNoteRequestObject struct {
+	NoteID NoteID `json:"note_id"`
+}
+
+type GetNoteResponseObject interface {
+	VisitGetNoteResponse(w http.ResponseWriter) error
+}
+
+type GetNote200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type GetNote200JSONResponse struct {
+	Body    NoteResponse
+	Headers GetNote200ResponseHeaders
+}
+
+func (response GetNote200JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote304Response = NotModifiedResponse
+
+func (response GetNote304Response) VisitGetNoteResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetNote400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetNote400JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetNote401JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetNote403JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetNote404JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response GetNote413JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetNote500JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetNote503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response GetNote503JSONResponse) VisitGetNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNoteRequestObject struct {
+	NoteID NoteID `json:"note_id"`
+	Params UpdateNoteParams
+	Body   *UpdateNoteJSONRequestBody
+}
+
+type UpdateNoteResponseObject interface {
+	VisitUpdateNoteResponse(w http.ResponseWriter) error
+}
+
+type UpdateNote200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type UpdateNote200JSONResponse struct {
+	Body    NoteResponse
+	Headers UpdateNote200ResponseHeaders
+}
+
+func (response UpdateNote200JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response UpdateNote400JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateNote401JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateNote403JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateNote404JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response UpdateNote412JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response UpdateNote413JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateNote415JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote422JSONResponse struct {
+	UnprocessableChangeJSONResponse
+}
+
+func (response UpdateNote422JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateNote500JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateNote503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response UpdateNote503JSONResponse) VisitUpdateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganizationRequestObject struct {
+}
+
+type GetOrganizationResponseObject interface {
+	VisitGetOrganizationResponse(w http.ResponseWriter) error
+}
+
+type GetOrganization200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type GetOrganization200JSONResponse struct {
+	Body    OrganizationResponse
+	Headers GetOrganization200ResponseHeaders
+}
+
+func (response GetOrganization200JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganization304Response = NotModifiedResponse
+
+func (response GetOrganization304Response) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetOrganization400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetOrganization400JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganization401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetOrganization401JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganization413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response GetOrganization413JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganization500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetOrganization500JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetOrganization503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response GetOrganization503JSONResponse) VisitGetOrganizationResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPermitsRequestObject struct {
 	Params ListPermitsParams
 }
@@ -1644,6 +6159,244 @@ func (response ListPermits500JSONResponse) VisitListPermitsResponse(w http.Respo
 type ListPermits503JSONResponse struct{ ServiceUnavailableJSONResponse }
 
 func (response ListPermits503JSONResponse) VisitListPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermitsRequestObject struct {
+	Params ExportPermitsParams
+}
+
+type ExportPermitsResponseObject interface {
+	VisitExportPermitsResponse(w http.ResponseWriter) error
+}
+
+type ExportPermits200ResponseHeaders struct {
+	ContentDisposition *string
+	XRequestID         *string
+}
+
+type ExportPermits200ApplicationGeoPlusJSONResponse struct {
+	Body    PermitFeatureCollection
+	Headers ExportPermits200ResponseHeaders
+}
+
+func (response ExportPermits200ApplicationGeoPlusJSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/geo+json")
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits200ApplicationXNdjsonResponse struct {
+	Body          io.Reader
+	Headers       ExportPermits200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportPermits200ApplicationXNdjsonResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	flusher, ok := w.(http.Flusher)
+	if !ok {
+		// If w doesn't support flushing, fall back to io.Copy.
+		_, err := io.Copy(w, response.Body)
+		return err
+	}
+	// text/event-stream messages are typically small; use a
+	// modest buffer and flush after each chunk so clients see
+	// events immediately instead of waiting on OS buffering.
+	buf := make([]byte, 4096)
+	for {
+		n, err := response.Body.Read(buf)
+		if n > 0 {
+			if _, writeErr := w.Write(buf[:n]); writeErr != nil {
+				return writeErr
+			}
+			flusher.Flush()
+		}
+		if err != nil {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+type ExportPermits200TextCsvResponse struct {
+	Body          io.Reader
+	Headers       ExportPermits200ResponseHeaders
+	ContentLength int64
+}
+
+func (response ExportPermits200TextCsvResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "text/csv")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	if response.Headers.ContentDisposition != nil {
+		w.Header().Set("Content-Disposition", fmt.Sprint(*response.Headers.ContentDisposition))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type ExportPermits400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ExportPermits400JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ExportPermits401JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ExportPermits403JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ExportPermits413JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits429JSONResponse struct{ TooManyExportsJSONResponse }
+
+func (response ExportPermits429JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ExportPermits500JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ExportPermits503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ExportPermits503JSONResponse) VisitExportPermitsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2005,23 +6758,1646 @@ func (response ListPermitHistory503JSONResponse) VisitListPermitHistoryResponse(
 	return err
 }
 
+type ListNotesRequestObject struct {
+	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     ListNotesParams
+}
+
+type ListNotesResponseObject interface {
+	VisitListNotesResponse(w http.ResponseWriter) error
+}
+
+type ListNotes200ResponseHeaders struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+type ListNotes200JSONResponse struct {
+	Body    NoteList
+	Headers ListNotes200ResponseHeaders
+}
+
+func (response ListNotes200JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes304Response = NotModifiedResponse
+
+func (response ListNotes304Response) VisitListNotesResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListNotes400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListNotes400JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListNotes401JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListNotes403JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response ListNotes404JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ListNotes413JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListNotes500JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListNotes503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ListNotes503JSONResponse) VisitListNotesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNoteRequestObject struct {
+	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     CreateNoteParams
+	Body       *CreateNoteJSONRequestBody
+}
+
+type CreateNoteResponseObject interface {
+	VisitCreateNoteResponse(w http.ResponseWriter) error
+}
+
+type CreateNote201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+type CreateNote201JSONResponse struct {
+	Body    NoteResponse
+	Headers CreateNote201ResponseHeaders
+}
+
+func (response CreateNote201JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response CreateNote400JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response CreateNote401JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response CreateNote403JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response CreateNote404JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote409JSONResponse struct{ NoteConflictJSONResponse }
+
+func (response CreateNote409JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response CreateNote413JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response CreateNote415JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote422JSONResponse struct {
+	UnprocessableContentJSONResponse
+}
+
+func (response CreateNote422JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response CreateNote500JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateNote503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response CreateNote503JSONResponse) VisitCreateNoteResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlistRequestObject struct {
+	Params ListWatchlistParams
+}
+
+type ListWatchlistResponseObject interface {
+	VisitListWatchlistResponse(w http.ResponseWriter) error
+}
+
+type ListWatchlist200ResponseHeaders struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+type ListWatchlist200JSONResponse struct {
+	Body    WatchlistItemList
+	Headers ListWatchlist200ResponseHeaders
+}
+
+func (response ListWatchlist200JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.Link != nil {
+		w.Header().Set("Link", fmt.Sprint(*response.Headers.Link))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist304Response = NotModifiedResponse
+
+func (response ListWatchlist304Response) VisitListWatchlistResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type ListWatchlist400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response ListWatchlist400JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response ListWatchlist401JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response ListWatchlist403JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response ListWatchlist413JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response ListWatchlist500JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListWatchlist503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response ListWatchlist503JSONResponse) VisitListWatchlistResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItemRequestObject struct {
+	Params AddWatchlistItemParams
+	Body   *AddWatchlistItemJSONRequestBody
+}
+
+type AddWatchlistItemResponseObject interface {
+	VisitAddWatchlistItemResponse(w http.ResponseWriter) error
+}
+
+type AddWatchlistItem200ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	XRequestID          *string
+}
+
+type AddWatchlistItem200JSONResponse struct {
+	Body    WatchlistItemResponse
+	Headers AddWatchlistItem200ResponseHeaders
+}
+
+func (response AddWatchlistItem200JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem201ResponseHeaders struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+type AddWatchlistItem201JSONResponse struct {
+	Body    WatchlistItemResponse
+	Headers AddWatchlistItem201ResponseHeaders
+}
+
+func (response AddWatchlistItem201JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.Location != nil {
+		w.Header().Set("Location", fmt.Sprint(*response.Headers.Location))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response AddWatchlistItem400JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response AddWatchlistItem401JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response AddWatchlistItem403JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response AddWatchlistItem404JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem409JSONResponse struct{ WatchlistConflictJSONResponse }
+
+func (response AddWatchlistItem409JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response AddWatchlistItem413JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response AddWatchlistItem415JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem422JSONResponse struct {
+	UnprocessableContentJSONResponse
+}
+
+func (response AddWatchlistItem422JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response AddWatchlistItem500JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddWatchlistItem503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response AddWatchlistItem503JSONResponse) VisitAddWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItemsRequestObject struct {
+	Params BatchAddWatchlistItemsParams
+	Body   *BatchAddWatchlistItemsJSONRequestBody
+}
+
+type BatchAddWatchlistItemsResponseObject interface {
+	VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error
+}
+
+type BatchAddWatchlistItems200ResponseHeaders struct {
+	IdempotencyReplayed *bool
+	XRequestID          *string
+}
+
+type BatchAddWatchlistItems200JSONResponse struct {
+	Body    WatchlistBatchResponse
+	Headers BatchAddWatchlistItems200ResponseHeaders
+}
+
+func (response BatchAddWatchlistItems200JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response BatchAddWatchlistItems400JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response BatchAddWatchlistItems401JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response BatchAddWatchlistItems403JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems409JSONResponse struct {
+	IdempotencyConflictJSONResponse
+}
+
+func (response BatchAddWatchlistItems409JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response BatchAddWatchlistItems413JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response BatchAddWatchlistItems415JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems422JSONResponse struct {
+	UnprocessableContentJSONResponse
+}
+
+func (response BatchAddWatchlistItems422JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response BatchAddWatchlistItems500JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BatchAddWatchlistItems503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response BatchAddWatchlistItems503JSONResponse) VisitBatchAddWatchlistItemsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItemRequestObject struct {
+	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     RemoveWatchlistItemParams
+}
+
+type RemoveWatchlistItemResponseObject interface {
+	VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error
+}
+
+type RemoveWatchlistItem204ResponseHeaders struct {
+	XRequestID *string
+}
+
+type RemoveWatchlistItem204Response struct {
+	Headers RemoveWatchlistItem204ResponseHeaders
+}
+
+func (response RemoveWatchlistItem204Response) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveWatchlistItem400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response RemoveWatchlistItem400JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response RemoveWatchlistItem401JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response RemoveWatchlistItem403JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response RemoveWatchlistItem404JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response RemoveWatchlistItem412JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response RemoveWatchlistItem413JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response RemoveWatchlistItem500JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveWatchlistItem503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response RemoveWatchlistItem503JSONResponse) VisitRemoveWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItemRequestObject struct {
+	PermitUUID PermitUUID `json:"permit_uuid"`
+}
+
+type GetWatchlistItemResponseObject interface {
+	VisitGetWatchlistItemResponse(w http.ResponseWriter) error
+}
+
+type GetWatchlistItem200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type GetWatchlistItem200JSONResponse struct {
+	Body    WatchlistItemResponse
+	Headers GetWatchlistItem200ResponseHeaders
+}
+
+func (response GetWatchlistItem200JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem304Response = NotModifiedResponse
+
+func (response GetWatchlistItem304Response) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(304)
+	return nil
+}
+
+type GetWatchlistItem400JSONResponse struct{ BadRequestJSONResponse }
+
+func (response GetWatchlistItem400JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response GetWatchlistItem401JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response GetWatchlistItem403JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response GetWatchlistItem404JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response GetWatchlistItem413JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response GetWatchlistItem500JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetWatchlistItem503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response GetWatchlistItem503JSONResponse) VisitGetWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItemRequestObject struct {
+	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     UpdateWatchlistItemParams
+	Body       *UpdateWatchlistItemJSONRequestBody
+}
+
+type UpdateWatchlistItemResponseObject interface {
+	VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error
+}
+
+type UpdateWatchlistItem200ResponseHeaders struct {
+	ETag       *string
+	XRequestID *string
+}
+
+type UpdateWatchlistItem200JSONResponse struct {
+	Body    WatchlistItemResponse
+	Headers UpdateWatchlistItem200ResponseHeaders
+}
+
+func (response UpdateWatchlistItem200JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.ETag != nil {
+		w.Header().Set("ETag", fmt.Sprint(*response.Headers.ETag))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem400JSONResponse struct{ MalformedRequestJSONResponse }
+
+func (response UpdateWatchlistItem400JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(400)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem401JSONResponse struct{ UnauthorizedJSONResponse }
+
+func (response UpdateWatchlistItem401JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.WWWAuthenticate != nil {
+		w.Header().Set("WWW-Authenticate", fmt.Sprint(*response.Headers.WWWAuthenticate))
+	}
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem403JSONResponse struct{ ForbiddenJSONResponse }
+
+func (response UpdateWatchlistItem403JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem404JSONResponse struct{ NotFoundJSONResponse }
+
+func (response UpdateWatchlistItem404JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(404)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem412JSONResponse struct{ PreconditionFailedJSONResponse }
+
+func (response UpdateWatchlistItem412JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem413JSONResponse struct{ ContentTooLargeJSONResponse }
+
+func (response UpdateWatchlistItem413JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(413)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem415JSONResponse struct {
+	UnsupportedMediaTypeJSONResponse
+}
+
+func (response UpdateWatchlistItem415JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(415)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem422JSONResponse struct {
+	UnprocessableChangeJSONResponse
+}
+
+func (response UpdateWatchlistItem422JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem500JSONResponse struct{ InternalErrorJSONResponse }
+
+func (response UpdateWatchlistItem500JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(500)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateWatchlistItem503JSONResponse struct{ ServiceUnavailableJSONResponse }
+
+func (response UpdateWatchlistItem503JSONResponse) VisitUpdateWatchlistItemResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.XRequestID != nil {
+		w.Header().Set("X-Request-Id", fmt.Sprint(*response.Headers.XRequestID))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
+	// ListConditions List Portfolio conditions
+	// (GET /v1/conditions)
+	ListConditions(ctx context.Context, request ListConditionsRequestObject) (ListConditionsResponseObject, error)
+	// CreateCondition Create a Portfolio condition
+	// (POST /v1/conditions)
+	CreateCondition(ctx context.Context, request CreateConditionRequestObject) (CreateConditionResponseObject, error)
+	// DeleteCondition Delete a Portfolio condition
+	// (DELETE /v1/conditions/{condition_id})
+	DeleteCondition(ctx context.Context, request DeleteConditionRequestObject) (DeleteConditionResponseObject, error)
+	// GetCondition Get a Portfolio condition
+	// (GET /v1/conditions/{condition_id})
+	GetCondition(ctx context.Context, request GetConditionRequestObject) (GetConditionResponseObject, error)
+	// UpdateCondition Change a Portfolio condition
+	// (PATCH /v1/conditions/{condition_id})
+	UpdateCondition(ctx context.Context, request UpdateConditionRequestObject) (UpdateConditionResponseObject, error)
+	// ListConditionPermits List a condition's permits
+	// (GET /v1/conditions/{condition_id}/permits)
+	ListConditionPermits(ctx context.Context, request ListConditionPermitsRequestObject) (ListConditionPermitsResponseObject, error)
+	// ListContacts List contacts
+	// (GET /v1/contacts)
+	ListContacts(ctx context.Context, request ListContactsRequestObject) (ListContactsResponseObject, error)
+	// GetContact Get a contact
+	// (GET /v1/contacts/{contact_id})
+	GetContact(ctx context.Context, request GetContactRequestObject) (GetContactResponseObject, error)
 	// ListJurisdictions List jurisdictions
 	// (GET /v1/jurisdictions)
 	ListJurisdictions(ctx context.Context, request ListJurisdictionsRequestObject) (ListJurisdictionsResponseObject, error)
 	// GetMe Get the calling key
 	// (GET /v1/me)
 	GetMe(ctx context.Context, request GetMeRequestObject) (GetMeResponseObject, error)
+	// DeleteNote Delete a note
+	// (DELETE /v1/notes/{note_id})
+	DeleteNote(ctx context.Context, request DeleteNoteRequestObject) (DeleteNoteResponseObject, error)
+	// GetNote Get a note
+	// (GET /v1/notes/{note_id})
+	GetNote(ctx context.Context, request GetNoteRequestObject) (GetNoteResponseObject, error)
+	// UpdateNote Change a note
+	// (PATCH /v1/notes/{note_id})
+	UpdateNote(ctx context.Context, request UpdateNoteRequestObject) (UpdateNoteResponseObject, error)
+	// GetOrganization Get the organization
+	// (GET /v1/organization)
+	GetOrganization(ctx context.Context, request GetOrganizationRequestObject) (GetOrganizationResponseObject, error)
 	// ListPermits List permits
 	// (GET /v1/permits)
 	ListPermits(ctx context.Context, request ListPermitsRequestObject) (ListPermitsResponseObject, error)
+	// ExportPermits Export permits
+	// (GET /v1/permits/export)
+	ExportPermits(ctx context.Context, request ExportPermitsRequestObject) (ExportPermitsResponseObject, error)
 	// GetPermit Get a permit
 	// (GET /v1/permits/{permit_uuid})
 	GetPermit(ctx context.Context, request GetPermitRequestObject) (GetPermitResponseObject, error)
 	// ListPermitHistory List a permit's changes
 	// (GET /v1/permits/{permit_uuid}/history)
 	ListPermitHistory(ctx context.Context, request ListPermitHistoryRequestObject) (ListPermitHistoryResponseObject, error)
+	// ListNotes List a permit's notes
+	// (GET /v1/permits/{permit_uuid}/notes)
+	ListNotes(ctx context.Context, request ListNotesRequestObject) (ListNotesResponseObject, error)
+	// CreateNote Write a note on a permit
+	// (POST /v1/permits/{permit_uuid}/notes)
+	CreateNote(ctx context.Context, request CreateNoteRequestObject) (CreateNoteResponseObject, error)
+	// ListWatchlist List the watchlist
+	// (GET /v1/watchlist)
+	ListWatchlist(ctx context.Context, request ListWatchlistRequestObject) (ListWatchlistResponseObject, error)
+	// AddWatchlistItem Add a permit to the watchlist
+	// (POST /v1/watchlist)
+	AddWatchlistItem(ctx context.Context, request AddWatchlistItemRequestObject) (AddWatchlistItemResponseObject, error)
+	// BatchAddWatchlistItems Add permits to the watchlist
+	// (POST /v1/watchlist/batch)
+	BatchAddWatchlistItems(ctx context.Context, request BatchAddWatchlistItemsRequestObject) (BatchAddWatchlistItemsResponseObject, error)
+	// RemoveWatchlistItem Take a permit off the watchlist
+	// (DELETE /v1/watchlist/{permit_uuid})
+	RemoveWatchlistItem(ctx context.Context, request RemoveWatchlistItemRequestObject) (RemoveWatchlistItemResponseObject, error)
+	// GetWatchlistItem Get an item of the watchlist
+	// (GET /v1/watchlist/{permit_uuid})
+	GetWatchlistItem(ctx context.Context, request GetWatchlistItemRequestObject) (GetWatchlistItemResponseObject, error)
+	// UpdateWatchlistItem Change an item of the watchlist
+	// (PATCH /v1/watchlist/{permit_uuid})
+	UpdateWatchlistItem(ctx context.Context, request UpdateWatchlistItemRequestObject) (UpdateWatchlistItemResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx echo.Context, request any) (any, error)
@@ -2034,6 +8410,255 @@ func NewStrictHandler(ssi StrictServerInterface, middlewares []StrictMiddlewareF
 type strictHandler struct {
 	ssi         StrictServerInterface
 	middlewares []StrictMiddlewareFunc
+}
+
+// ListConditions operation middleware
+func (sh *strictHandler) ListConditions(ctx echo.Context, params ListConditionsParams) error {
+	var request ListConditionsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConditions(ctx.Request().Context(), request.(ListConditionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConditions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConditionsResponseObject); ok {
+		return validResponse.VisitListConditionsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateCondition operation middleware
+func (sh *strictHandler) CreateCondition(ctx echo.Context, params CreateConditionParams) error {
+	var request CreateConditionRequestObject
+
+	request.Params = params
+
+	var body CreateConditionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateCondition(ctx.Request().Context(), request.(CreateConditionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateCondition")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateConditionResponseObject); ok {
+		return validResponse.VisitCreateConditionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteCondition operation middleware
+func (sh *strictHandler) DeleteCondition(ctx echo.Context, conditionID ConditionID, params DeleteConditionParams) error {
+	var request DeleteConditionRequestObject
+
+	request.ConditionID = conditionID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteCondition(ctx.Request().Context(), request.(DeleteConditionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteCondition")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteConditionResponseObject); ok {
+		return validResponse.VisitDeleteConditionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetCondition operation middleware
+func (sh *strictHandler) GetCondition(ctx echo.Context, conditionID ConditionID) error {
+	var request GetConditionRequestObject
+
+	request.ConditionID = conditionID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCondition(ctx.Request().Context(), request.(GetConditionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCondition")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetConditionResponseObject); ok {
+		return validResponse.VisitGetConditionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateCondition operation middleware
+func (sh *strictHandler) UpdateCondition(ctx echo.Context, conditionID ConditionID, params UpdateConditionParams) error {
+	var request UpdateConditionRequestObject
+
+	request.ConditionID = conditionID
+	request.Params = params
+
+	var body UpdateConditionJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateCondition(ctx.Request().Context(), request.(UpdateConditionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateCondition")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateConditionResponseObject); ok {
+		return validResponse.VisitUpdateConditionResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListConditionPermits operation middleware
+func (sh *strictHandler) ListConditionPermits(ctx echo.Context, conditionID ConditionID, params ListConditionPermitsParams) error {
+	var request ListConditionPermitsRequestObject
+
+	request.ConditionID = conditionID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListConditionPermits(ctx.Request().Context(), request.(ListConditionPermitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListConditionPermits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListConditionPermitsResponseObject); ok {
+		return validResponse.VisitListConditionPermitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListContacts operation middleware
+func (sh *strictHandler) ListContacts(ctx echo.Context, params ListContactsParams) error {
+	var request ListContactsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListContacts(ctx.Request().Context(), request.(ListContactsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListContacts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListContactsResponseObject); ok {
+		return validResponse.VisitListContactsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetContact operation middleware
+func (sh *strictHandler) GetContact(ctx echo.Context, contactID ContactID) error {
+	var request GetContactRequestObject
+
+	request.ContactID = contactID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetContact(ctx.Request().Context(), request.(GetContactRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetContact")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetContactResponseObject); ok {
+		return validResponse.VisitGetContactResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
 }
 
 // ListJurisdictions operation middleware
@@ -2084,6 +8709,129 @@ func (sh *strictHandler) GetMe(ctx echo.Context) error {
 	return nil
 }
 
+// DeleteNote operation middleware
+func (sh *strictHandler) DeleteNote(ctx echo.Context, noteID NoteID, params DeleteNoteParams) error {
+	var request DeleteNoteRequestObject
+
+	request.NoteID = noteID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteNote(ctx.Request().Context(), request.(DeleteNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteNoteResponseObject); ok {
+		return validResponse.VisitDeleteNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetNote operation middleware
+func (sh *strictHandler) GetNote(ctx echo.Context, noteID NoteID) error {
+	var request GetNoteRequestObject
+
+	request.NoteID = noteID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetNote(ctx.Request().Context(), request.(GetNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetNoteResponseObject); ok {
+		return validResponse.VisitGetNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateNote operation middleware
+func (sh *strictHandler) UpdateNote(ctx echo.Context, noteID NoteID, params UpdateNoteParams) error {
+	var request UpdateNoteRequestObject
+
+	request.NoteID = noteID
+	request.Params = params
+
+	var body UpdateNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateNote(ctx.Request().Context(), request.(UpdateNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateNoteResponseObject); ok {
+		return validResponse.VisitUpdateNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetOrganization operation middleware
+func (sh *strictHandler) GetOrganization(ctx echo.Context) error {
+	var request GetOrganizationRequestObject
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetOrganization(ctx.Request().Context(), request.(GetOrganizationRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetOrganization")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetOrganizationResponseObject); ok {
+		return validResponse.VisitGetOrganizationResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ListPermits operation middleware
 func (sh *strictHandler) ListPermits(ctx echo.Context, params ListPermitsParams) error {
 	var request ListPermitsRequestObject
@@ -2103,6 +8851,31 @@ func (sh *strictHandler) ListPermits(ctx echo.Context, params ListPermitsParams)
 		return err
 	} else if validResponse, ok := response.(ListPermitsResponseObject); ok {
 		return validResponse.VisitListPermitsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ExportPermits operation middleware
+func (sh *strictHandler) ExportPermits(ctx echo.Context, params ExportPermitsParams) error {
+	var request ExportPermitsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ExportPermits(ctx.Request().Context(), request.(ExportPermitsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ExportPermits")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ExportPermitsResponseObject); ok {
+		return validResponse.VisitExportPermitsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
@@ -2154,6 +8927,302 @@ func (sh *strictHandler) ListPermitHistory(ctx echo.Context, permitUUID PermitUU
 		return err
 	} else if validResponse, ok := response.(ListPermitHistoryResponseObject); ok {
 		return validResponse.VisitListPermitHistoryResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListNotes operation middleware
+func (sh *strictHandler) ListNotes(ctx echo.Context, permitUUID PermitUUID, params ListNotesParams) error {
+	var request ListNotesRequestObject
+
+	request.PermitUUID = permitUUID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListNotes(ctx.Request().Context(), request.(ListNotesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListNotes")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListNotesResponseObject); ok {
+		return validResponse.VisitListNotesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// CreateNote operation middleware
+func (sh *strictHandler) CreateNote(ctx echo.Context, permitUUID PermitUUID, params CreateNoteParams) error {
+	var request CreateNoteRequestObject
+
+	request.PermitUUID = permitUUID
+	request.Params = params
+
+	var body CreateNoteJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateNote(ctx.Request().Context(), request.(CreateNoteRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateNote")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(CreateNoteResponseObject); ok {
+		return validResponse.VisitCreateNoteResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListWatchlist operation middleware
+func (sh *strictHandler) ListWatchlist(ctx echo.Context, params ListWatchlistParams) error {
+	var request ListWatchlistRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListWatchlist(ctx.Request().Context(), request.(ListWatchlistRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListWatchlist")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListWatchlistResponseObject); ok {
+		return validResponse.VisitListWatchlistResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// AddWatchlistItem operation middleware
+func (sh *strictHandler) AddWatchlistItem(ctx echo.Context, params AddWatchlistItemParams) error {
+	var request AddWatchlistItemRequestObject
+
+	request.Params = params
+
+	var body AddWatchlistItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddWatchlistItem(ctx.Request().Context(), request.(AddWatchlistItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddWatchlistItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(AddWatchlistItemResponseObject); ok {
+		return validResponse.VisitAddWatchlistItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// BatchAddWatchlistItems operation middleware
+func (sh *strictHandler) BatchAddWatchlistItems(ctx echo.Context, params BatchAddWatchlistItemsParams) error {
+	var request BatchAddWatchlistItemsRequestObject
+
+	request.Params = params
+
+	var body BatchAddWatchlistItemsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BatchAddWatchlistItems(ctx.Request().Context(), request.(BatchAddWatchlistItemsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BatchAddWatchlistItems")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(BatchAddWatchlistItemsResponseObject); ok {
+		return validResponse.VisitBatchAddWatchlistItemsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// RemoveWatchlistItem operation middleware
+func (sh *strictHandler) RemoveWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params RemoveWatchlistItemParams) error {
+	var request RemoveWatchlistItemRequestObject
+
+	request.PermitUUID = permitUUID
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveWatchlistItem(ctx.Request().Context(), request.(RemoveWatchlistItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveWatchlistItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(RemoveWatchlistItemResponseObject); ok {
+		return validResponse.VisitRemoveWatchlistItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetWatchlistItem operation middleware
+func (sh *strictHandler) GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID) error {
+	var request GetWatchlistItemRequestObject
+
+	request.PermitUUID = permitUUID
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetWatchlistItem(ctx.Request().Context(), request.(GetWatchlistItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetWatchlistItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetWatchlistItemResponseObject); ok {
+		return validResponse.VisitGetWatchlistItemResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// UpdateWatchlistItem operation middleware
+func (sh *strictHandler) UpdateWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params UpdateWatchlistItemParams) error {
+	var request UpdateWatchlistItemRequestObject
+
+	request.PermitUUID = permitUUID
+	request.Params = params
+
+	var body UpdateWatchlistItemJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateWatchlistItem(ctx.Request().Context(), request.(UpdateWatchlistItemRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateWatchlistItem")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(UpdateWatchlistItemResponseObject); ok {
+		return validResponse.VisitUpdateWatchlistItemResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}

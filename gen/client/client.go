@@ -4,8 +4,10 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +18,21 @@ import (
 	"github.com/oapi-codegen/runtime"
 	openapi_types "github.com/oapi-codegen/runtime/types"
 )
+
+// Defines values for AuthorType.
+const (
+	AuthorTypeAPIKey AuthorType = "api_key"
+)
+
+// Valid indicates whether the value is a known member of the AuthorType enum.
+func (e AuthorType) Valid() bool {
+	switch e {
+	case AuthorTypeAPIKey:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for ChangeScope.
 const (
@@ -29,6 +46,36 @@ func (e ChangeScope) Valid() bool {
 	case ChangeScopeParty:
 		return true
 	case ChangeScopePermit:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompanyConditionType.
+const (
+	CompanyConditionTypeCompany CompanyConditionType = "company"
+)
+
+// Valid indicates whether the value is a known member of the CompanyConditionType enum.
+func (e CompanyConditionType) Valid() bool {
+	switch e {
+	case CompanyConditionTypeCompany:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CompanyConditionCreateType.
+const (
+	CompanyConditionCreateTypeCompany CompanyConditionCreateType = "company"
+)
+
+// Valid indicates whether the value is a known member of the CompanyConditionCreateType enum.
+func (e CompanyConditionCreateType) Valid() bool {
+	switch e {
+	case CompanyConditionCreateTypeCompany:
 		return true
 	default:
 		return false
@@ -50,38 +97,79 @@ func (e Currency) Valid() bool {
 	}
 }
 
+// Defines values for EntityType.
+const (
+	EntityTypeCompany EntityType = "company"
+	EntityTypePerson  EntityType = "person"
+)
+
+// Valid indicates whether the value is a known member of the EntityType enum.
+func (e EntityType) Valid() bool {
+	switch e {
+	case EntityTypeCompany:
+		return true
+	case EntityTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ErrorCode.
 const (
-	ErrorCodeBodyTooLarge       ErrorCode = "body_too_large"
-	ErrorCodeExpiredAPIKey      ErrorCode = "expired_api_key"
-	ErrorCodeInternalError      ErrorCode = "internal_error"
-	ErrorCodeInvalidAPIKey      ErrorCode = "invalid_api_key"
-	ErrorCodeInvalidCursor      ErrorCode = "invalid_cursor"
-	ErrorCodeInvalidParameter   ErrorCode = "invalid_parameter"
-	ErrorCodeMethodNotAllowed   ErrorCode = "method_not_allowed"
-	ErrorCodeMissingAPIKey      ErrorCode = "missing_api_key"
-	ErrorCodeNotFound           ErrorCode = "not_found"
-	ErrorCodePageTooDeep        ErrorCode = "page_too_deep"
-	ErrorCodePermissionDenied   ErrorCode = "permission_denied"
-	ErrorCodeRevokedAPIKey      ErrorCode = "revoked_api_key"
-	ErrorCodeServiceUnavailable ErrorCode = "service_unavailable"
-	ErrorCodeUnexpectedBody     ErrorCode = "unexpected_body"
+	ErrorCodeAmbiguousPermitNumber ErrorCode = "ambiguous_permit_number"
+	ErrorCodeBodyTooLarge          ErrorCode = "body_too_large"
+	ErrorCodeConditionLimitReached ErrorCode = "condition_limit_reached"
+	ErrorCodeExpiredAPIKey         ErrorCode = "expired_api_key"
+	ErrorCodeIdempotencyKeyInUse   ErrorCode = "idempotency_key_in_use"
+	ErrorCodeIdempotencyKeyReused  ErrorCode = "idempotency_key_reused"
+	ErrorCodeInternalError         ErrorCode = "internal_error"
+	ErrorCodeInvalidAPIKey         ErrorCode = "invalid_api_key"
+	ErrorCodeInvalidBody           ErrorCode = "invalid_body"
+	ErrorCodeInvalidCursor         ErrorCode = "invalid_cursor"
+	ErrorCodeInvalidParameter      ErrorCode = "invalid_parameter"
+	ErrorCodeMalformedBody         ErrorCode = "malformed_body"
+	ErrorCodeMethodNotAllowed      ErrorCode = "method_not_allowed"
+	ErrorCodeMissingAPIKey         ErrorCode = "missing_api_key"
+	ErrorCodeNotFound              ErrorCode = "not_found"
+	ErrorCodePageTooDeep           ErrorCode = "page_too_deep"
+	ErrorCodePermissionDenied      ErrorCode = "permission_denied"
+	ErrorCodePermitNotTracked      ErrorCode = "permit_not_tracked"
+	ErrorCodePreconditionFailed    ErrorCode = "precondition_failed"
+	ErrorCodeRevokedAPIKey         ErrorCode = "revoked_api_key"
+	ErrorCodeServiceUnavailable    ErrorCode = "service_unavailable"
+	ErrorCodeSlotLimitReached      ErrorCode = "slot_limit_reached"
+	ErrorCodeTooManyExports        ErrorCode = "too_many_exports"
+	ErrorCodeUnexpectedBody        ErrorCode = "unexpected_body"
+	ErrorCodeUnsupportedMediaType  ErrorCode = "unsupported_media_type"
 )
 
 // Valid indicates whether the value is a known member of the ErrorCode enum.
 func (e ErrorCode) Valid() bool {
 	switch e {
+	case ErrorCodeAmbiguousPermitNumber:
+		return true
 	case ErrorCodeBodyTooLarge:
 		return true
+	case ErrorCodeConditionLimitReached:
+		return true
 	case ErrorCodeExpiredAPIKey:
+		return true
+	case ErrorCodeIdempotencyKeyInUse:
+		return true
+	case ErrorCodeIdempotencyKeyReused:
 		return true
 	case ErrorCodeInternalError:
 		return true
 	case ErrorCodeInvalidAPIKey:
 		return true
+	case ErrorCodeInvalidBody:
+		return true
 	case ErrorCodeInvalidCursor:
 		return true
 	case ErrorCodeInvalidParameter:
+		return true
+	case ErrorCodeMalformedBody:
 		return true
 	case ErrorCodeMethodNotAllowed:
 		return true
@@ -93,11 +181,21 @@ func (e ErrorCode) Valid() bool {
 		return true
 	case ErrorCodePermissionDenied:
 		return true
+	case ErrorCodePermitNotTracked:
+		return true
+	case ErrorCodePreconditionFailed:
+		return true
 	case ErrorCodeRevokedAPIKey:
 		return true
 	case ErrorCodeServiceUnavailable:
 		return true
+	case ErrorCodeSlotLimitReached:
+		return true
+	case ErrorCodeTooManyExports:
+		return true
 	case ErrorCodeUnexpectedBody:
+		return true
+	case ErrorCodeUnsupportedMediaType:
 		return true
 	default:
 		return false
@@ -122,6 +220,87 @@ func (e ErrorLocation) Valid() bool {
 	case ErrorLocationPath:
 		return true
 	case ErrorLocationQuery:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ExportFormat.
+const (
+	ExportFormatCsv     ExportFormat = "csv"
+	ExportFormatGeojson ExportFormat = "geojson"
+	ExportFormatNdjson  ExportFormat = "ndjson"
+)
+
+// Valid indicates whether the value is a known member of the ExportFormat enum.
+func (e ExportFormat) Valid() bool {
+	switch e {
+	case ExportFormatCsv:
+		return true
+	case ExportFormatGeojson:
+		return true
+	case ExportFormatNdjson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseConditionType.
+const (
+	LicenseConditionTypeLicense LicenseConditionType = "license"
+)
+
+// Valid indicates whether the value is a known member of the LicenseConditionType enum.
+func (e LicenseConditionType) Valid() bool {
+	switch e {
+	case LicenseConditionTypeLicense:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LicenseConditionCreateType.
+const (
+	LicenseConditionCreateTypeLicense LicenseConditionCreateType = "license"
+)
+
+// Valid indicates whether the value is a known member of the LicenseConditionCreateType enum.
+func (e LicenseConditionCreateType) Valid() bool {
+	switch e {
+	case LicenseConditionCreateTypeLicense:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LocationConditionType.
+const (
+	LocationConditionTypeLocation LocationConditionType = "location"
+)
+
+// Valid indicates whether the value is a known member of the LocationConditionType enum.
+func (e LocationConditionType) Valid() bool {
+	switch e {
+	case LocationConditionTypeLocation:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LocationConditionCreateType.
+const (
+	LocationConditionCreateTypeLocation LocationConditionCreateType = "location"
+)
+
+// Valid indicates whether the value is a known member of the LocationConditionCreateType enum.
+func (e LocationConditionCreateType) Valid() bool {
+	switch e {
+	case LocationConditionCreateTypeLocation:
 		return true
 	default:
 		return false
@@ -170,9 +349,40 @@ func (e Permission) Valid() bool {
 	}
 }
 
+// Defines values for PermitFeatureType.
+const (
+	PermitFeatureTypeFeature PermitFeatureType = "Feature"
+)
+
+// Valid indicates whether the value is a known member of the PermitFeatureType enum.
+func (e PermitFeatureType) Valid() bool {
+	switch e {
+	case PermitFeatureTypeFeature:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PermitFeatureCollectionType.
+const (
+	PermitFeatureCollectionTypeFeatureCollection PermitFeatureCollectionType = "FeatureCollection"
+)
+
+// Valid indicates whether the value is a known member of the PermitFeatureCollectionType enum.
+func (e PermitFeatureCollectionType) Valid() bool {
+	switch e {
+	case PermitFeatureCollectionTypeFeatureCollection:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PermitScope.
 const (
 	PermitScopeAll       PermitScope = "all"
+	PermitScopePortfolio PermitScope = "portfolio"
 	PermitScopeWatchlist PermitScope = "watchlist"
 )
 
@@ -180,6 +390,8 @@ const (
 func (e PermitScope) Valid() bool {
 	switch e {
 	case PermitScopeAll:
+		return true
+	case PermitScopePortfolio:
 		return true
 	case PermitScopeWatchlist:
 		return true
@@ -272,6 +484,36 @@ func (e PermitState) Valid() bool {
 	}
 }
 
+// Defines values for PersonConditionType.
+const (
+	PersonConditionTypePerson PersonConditionType = "person"
+)
+
+// Valid indicates whether the value is a known member of the PersonConditionType enum.
+func (e PersonConditionType) Valid() bool {
+	switch e {
+	case PersonConditionTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PersonConditionCreateType.
+const (
+	PersonConditionCreateTypePerson PersonConditionCreateType = "person"
+)
+
+// Valid indicates whether the value is a known member of the PersonConditionCreateType enum.
+func (e PersonConditionCreateType) Valid() bool {
+	switch e {
+	case PersonConditionCreateTypePerson:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Plan.
 const (
 	PlanEnterprise   Plan = "enterprise"
@@ -287,6 +529,45 @@ func (e Plan) Valid() bool {
 	case PlanProfessional:
 		return true
 	case PlanStarter:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PointType.
+const (
+	PointTypePoint PointType = "Point"
+)
+
+// Valid indicates whether the value is a known member of the PointType enum.
+func (e PointType) Valid() bool {
+	switch e {
+	case PointTypePoint:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for Priority.
+const (
+	PriorityHigh   Priority = "high"
+	PriorityLow    Priority = "low"
+	PriorityMedium Priority = "medium"
+	PriorityNone   Priority = "none"
+)
+
+// Valid indicates whether the value is a known member of the Priority enum.
+func (e Priority) Valid() bool {
+	switch e {
+	case PriorityHigh:
+		return true
+	case PriorityLow:
+		return true
+	case PriorityMedium:
+		return true
+	case PriorityNone:
 		return true
 	default:
 		return false
@@ -327,11 +608,179 @@ type APIKeyReference struct {
 // Amount A decimal number with two digits.
 type Amount = string
 
+// AuthorType What kind of author it is; the list may grow.
+type AuthorType string
+
+// BatchError Why one entry of a batch was refused. The details' pointers lead into the entry.
+type BatchError struct {
+	// Code What went wrong, as a stable name to branch on. The list grows: treat a code that you do not know by its HTTP
+	// status.
+	Code    ErrorCode     `json:"code"`
+	Details []ErrorDetail `json:"details"`
+	Message string        `json:"message"`
+}
+
 // ChangeScope What the change belongs to.
 type ChangeScope string
 
+// CompanyCondition Permits with this company on them.
+type CompanyCondition struct {
+	// Company A company's name, in any spelling of it.
+	Company   CompanyName `json:"company"`
+	CreatedAt time.Time   `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name      ConditionName        `json:"name"`
+	Type      CompanyConditionType `json:"type"`
+	UpdatedAt time.Time            `json:"updated_at"`
+}
+
+// CompanyConditionType defines model for CompanyCondition.Type.
+type CompanyConditionType string
+
+// CompanyConditionCreate Permits with this company on them.
+type CompanyConditionCreate struct {
+	// Company A company's name, in any spelling of it.
+	Company CompanyName `json:"company"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName             `json:"name,omitempty"`
+	Type CompanyConditionCreateType `json:"type"`
+}
+
+// CompanyConditionCreateType defines model for CompanyConditionCreate.Type.
+type CompanyConditionCreateType string
+
+// CompanyName A company's name, in any spelling of it.
+type CompanyName = string
+
+// Condition A Portfolio condition; `type` says which fields it has.
+type Condition struct {
+	union json.RawMessage
+}
+
+// ConditionCreate A Portfolio condition to make; `type` says which fields it has.
+type ConditionCreate struct {
+	union json.RawMessage
+}
+
+// ConditionID A condition's id.
+type ConditionID = string
+
+// ConditionList defines model for ConditionList.
+type ConditionList struct {
+	Data []Condition `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// ConditionName A name of your own; when left out, made from what the condition looks for.
+type ConditionName = string
+
+// ConditionResponse defines model for ConditionResponse.
+type ConditionResponse struct {
+	// Data A Portfolio condition; `type` says which fields it has.
+	Data Condition `json:"data"`
+}
+
+// ConditionUpdate What is to change of a condition; only fields that its type has.
+type ConditionUpdate struct {
+	// Company A company's name, in any spelling of it.
+	Company *CompanyName `json:"company,omitempty"`
+
+	// Latitude Decimal degrees (WGS 84).
+	Latitude *Latitude `json:"latitude,omitempty"`
+
+	// License A license number; leading zeros count.
+	License *LicenseNumber `json:"license,omitempty"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude *Longitude `json:"longitude,omitempty"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// Person A person's name, its words in any order.
+	Person *PersonName `json:"person,omitempty"`
+
+	// RadiusM Metres.
+	RadiusM *RadiusM `json:"radius_m,omitempty"`
+}
+
+// Contact A person or firm on permits that the organization tracks; what no permit says is an empty string.
+type Contact struct {
+	// Address In one line.
+	Address string `json:"address"`
+
+	// Company The company, as the newest permit writes it.
+	Company string `json:"company"`
+
+	// CreatedAt When the contact first appeared.
+	CreatedAt time.Time `json:"created_at"`
+
+	// Email As the newest permit writes it.
+	Email string `json:"email"`
+
+	// EntityType `company` when a company is named, else `person`.
+	EntityType EntityType `json:"entity_type"`
+
+	// ID A contact's id.
+	ID ContactID `json:"id"`
+
+	// Licenses The license numbers on its permits; in alphabetical order.
+	Licenses []string `json:"licenses"`
+
+	// MergedIds The ids of contacts that turned out to be this one; in their order.
+	MergedIds []ContactID `json:"merged_ids"`
+
+	// Name The company, or else the person; else the e-mail address, license or phone number.
+	Name string `json:"name"`
+
+	// PermitCount On how many of the permits that the organization tracks.
+	PermitCount int32 `json:"permit_count"`
+
+	// Person The person, as named on the newest permit that names one.
+	Person string `json:"person"`
+
+	// Phone As the newest permit writes it.
+	Phone string `json:"phone"`
+
+	// Roles What the contact is on its permits; in alphabetical order.
+	Roles []PartyRole `json:"roles"`
+
+	// UpdatedAt When a value of the contact last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// ContactID A contact's id.
+type ContactID = string
+
+// ContactList defines model for ContactList.
+type ContactList struct {
+	Data []Contact `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// ContactResponse defines model for ContactResponse.
+type ContactResponse struct {
+	// Data A person or firm on permits that the organization tracks; what no permit says is an empty string.
+	Data Contact `json:"data"`
+}
+
 // Currency An ISO 4217 code.
 type Currency string
+
+// EntityType `company` when a company is named, else `person`.
+type EntityType string
 
 // Error defines model for Error.
 type Error struct {
@@ -379,6 +828,9 @@ type ErrorResponse struct {
 	Error Error `json:"error"`
 }
 
+// ExportFormat How an export is written.
+type ExportFormat string
+
 // Jurisdiction defines model for Jurisdiction.
 type Jurisdiction struct {
 	// LastChangedAt When a permit of this jurisdiction last appeared or changed; null before the first.
@@ -417,6 +869,47 @@ type JurisdictionReference struct {
 // JurisdictionSlug A jurisdiction's short name, as used in filters.
 type JurisdictionSlug = string
 
+// Latitude Decimal degrees (WGS 84).
+type Latitude = float64
+
+// LicenseCondition Permits with this license on them.
+type LicenseCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// License A license number; leading zeros count.
+	License LicenseNumber `json:"license"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name      ConditionName        `json:"name"`
+	Type      LicenseConditionType `json:"type"`
+	UpdatedAt time.Time            `json:"updated_at"`
+}
+
+// LicenseConditionType defines model for LicenseCondition.Type.
+type LicenseConditionType string
+
+// LicenseConditionCreate Permits with this license on them.
+type LicenseConditionCreate struct {
+	// License A license number; leading zeros count.
+	License LicenseNumber `json:"license"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName             `json:"name,omitempty"`
+	Type LicenseConditionCreateType `json:"type"`
+}
+
+// LicenseConditionCreateType defines model for LicenseConditionCreate.Type.
+type LicenseConditionCreateType string
+
+// LicenseNumber A license number; leading zeros count.
+type LicenseNumber = string
+
 // Limits What the plan allows; null means without limit.
 type Limits struct {
 	// Conditions Portfolio conditions.
@@ -448,6 +941,56 @@ type Location struct {
 	Street string `json:"street"`
 }
 
+// LocationCondition Permits within a circle.
+type LocationCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// Latitude Decimal degrees (WGS 84).
+	Latitude Latitude `json:"latitude"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude Longitude `json:"longitude"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name ConditionName `json:"name"`
+
+	// RadiusM Metres.
+	RadiusM   RadiusM               `json:"radius_m"`
+	Type      LocationConditionType `json:"type"`
+	UpdatedAt time.Time             `json:"updated_at"`
+}
+
+// LocationConditionType defines model for LocationCondition.Type.
+type LocationConditionType string
+
+// LocationConditionCreate Permits within a circle.
+type LocationConditionCreate struct {
+	// Latitude Decimal degrees (WGS 84).
+	Latitude Latitude `json:"latitude"`
+
+	// Longitude Decimal degrees (WGS 84).
+	Longitude Longitude `json:"longitude"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// RadiusM Metres.
+	RadiusM RadiusM                     `json:"radius_m"`
+	Type    LocationConditionCreateType `json:"type"`
+}
+
+// LocationConditionCreateType defines model for LocationConditionCreate.Type.
+type LocationConditionCreateType string
+
+// Longitude Decimal degrees (WGS 84).
+type Longitude = float64
+
 // Me The caller, seen from this API.
 type Me struct {
 	APIKey APIKeyReference `json:"api_key"`
@@ -466,6 +1009,89 @@ type MeResponse struct {
 	Data Me `json:"data"`
 }
 
+// Note A note on a permit.
+type Note struct {
+	// Author Who wrote the note.
+	Author NoteAuthor `json:"author"`
+
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body NoteText `json:"body"`
+
+	// CreatedAt When the note was written.
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A note's id.
+	ID NoteID `json:"id"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID PermitUUID `json:"permit_uuid"`
+
+	// UpdatedAt When its text last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// NoteAuthor Who wrote the note.
+type NoteAuthor struct {
+	// ID An API key's id; not the key itself.
+	ID APIKeyID `json:"id"`
+
+	// Name The API key's name.
+	Name string `json:"name"`
+
+	// Type What kind of author it is; the list may grow.
+	Type AuthorType `json:"type"`
+}
+
+// NoteCreate A note to write.
+type NoteCreate struct {
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body NoteText `json:"body"`
+}
+
+// NoteID A note's id.
+type NoteID = string
+
+// NoteList defines model for NoteList.
+type NoteList struct {
+	Data []Note `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// NoteResponse defines model for NoteResponse.
+type NoteResponse struct {
+	// Data A note on a permit.
+	Data Note `json:"data"`
+}
+
+// NoteText Markdown (CommonMark), kept as it was sent.
+type NoteText = string
+
+// NoteUpdate What is to change of a note.
+type NoteUpdate struct {
+	// Body Markdown (CommonMark), kept as it was sent.
+	Body *NoteText `json:"body,omitempty"`
+}
+
+// Organization An organization, with what its plan allows and how much of that is used.
+type Organization struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID An organization's id.
+	ID OrganizationID `json:"id"`
+
+	// Limits What the plan allows; null means without limit.
+	Limits Limits `json:"limits"`
+	Name   string `json:"name"`
+
+	// Plan What the organization subscribes to.
+	Plan Plan `json:"plan"`
+
+	// Used How much of its limits the organization uses.
+	Used Used `json:"used"`
+}
+
 // OrganizationID An organization's id.
 type OrganizationID = string
 
@@ -474,6 +1100,12 @@ type OrganizationReference struct {
 	// ID An organization's id.
 	ID   OrganizationID `json:"id"`
 	Name string         `json:"name"`
+}
+
+// OrganizationResponse defines model for OrganizationResponse.
+type OrganizationResponse struct {
+	// Data An organization, with what its plan allows and how much of that is used.
+	Data Organization `json:"data"`
 }
 
 // PageMeta Where a page stands in its list.
@@ -572,6 +1204,9 @@ type Permit struct {
 	Valuation *Valuation `json:"valuation"`
 }
 
+// PermitCSV One line a permit, with the columns of the header.
+type PermitCSV = string
+
 // PermitChange One value that changed.
 type PermitChange struct {
 	// DetectedAt When Plotwise noticed.
@@ -606,6 +1241,9 @@ type PermitDetails struct {
 	// CompletedDate When the work was completed.
 	CompletedDate *openapi_types.Date `json:"completed_date"`
 
+	// ConditionIds Your organization's Portfolio conditions that the permit matches.
+	ConditionIds []ConditionID `json:"condition_ids"`
+
 	// Description What is to be done.
 	Description string `json:"description"`
 
@@ -626,6 +1264,9 @@ type PermitDetails struct {
 
 	// Location Where the work is done.
 	Location Location `json:"location"`
+
+	// Notes Your organization's notes on the permit, the newest 100, the newest first.
+	Notes []Note `json:"notes"`
 
 	// Parties The people and firms on the permit.
 	Parties []Party `json:"parties"`
@@ -656,7 +1297,35 @@ type PermitDetails struct {
 
 	// Valuation What the work is worth, as declared; null when the city does not say.
 	Valuation *Valuation `json:"valuation"`
+
+	// Watchlist What your organization keeps with the permit on its watchlist; null when it is not there.
+	Watchlist *PermitWatchlistState `json:"watchlist"`
 }
+
+// PermitFeature A permit as a GeoJSON Feature.
+type PermitFeature struct {
+	// Geometry A GeoJSON Point; null when the place is not known.
+	Geometry *Point `json:"geometry"`
+
+	// ID A permit's UUID.
+	ID PermitUUID `json:"id"`
+
+	// Properties A building permit.
+	Properties Permit            `json:"properties"`
+	Type       PermitFeatureType `json:"type"`
+}
+
+// PermitFeatureType defines model for PermitFeature.Type.
+type PermitFeatureType string
+
+// PermitFeatureCollection A GeoJSON FeatureCollection (RFC 7946).
+type PermitFeatureCollection struct {
+	Features []PermitFeature             `json:"features"`
+	Type     PermitFeatureCollectionType `json:"type"`
+}
+
+// PermitFeatureCollectionType defines model for PermitFeatureCollection.Type.
+type PermitFeatureCollectionType string
 
 // PermitList defines model for PermitList.
 type PermitList struct {
@@ -666,16 +1335,28 @@ type PermitList struct {
 	Meta PageMeta `json:"meta"`
 }
 
+// PermitNDJSON One `Permit` a line.
+type PermitNDJSON = string
+
 // PermitRecord What the details of a permit add to its list item.
 type PermitRecord struct {
+	// ConditionIds Your organization's Portfolio conditions that the permit matches.
+	ConditionIds []ConditionID `json:"condition_ids"`
+
 	// LastCheckedAt When the permit's jurisdiction was last read to its end.
 	LastCheckedAt *time.Time `json:"last_checked_at"`
+
+	// Notes Your organization's notes on the permit, the newest 100, the newest first.
+	Notes []Note `json:"notes"`
 
 	// Parties The people and firms on the permit.
 	Parties []Party `json:"parties"`
 
 	// StatusHistory How the status came to be what it is, the latest first.
 	StatusHistory []StatusChange `json:"status_history"`
+
+	// Watchlist What your organization keeps with the permit on its watchlist; null when it is not there.
+	Watchlist *PermitWatchlistState `json:"watchlist"`
 }
 
 // PermitResponse defines model for PermitResponse.
@@ -699,8 +1380,72 @@ type PermitState string
 // PermitUUID A permit's UUID.
 type PermitUUID = openapi_types.UUID
 
+// PermitWatchlistState What your organization keeps with the permit on its watchlist; null when it is not there.
+type PermitWatchlistState struct {
+	// AddedAt When the permit came onto the watchlist.
+	AddedAt time.Time `json:"added_at"`
+
+	// Priority How much the permit matters to you.
+	Priority Priority `json:"priority"`
+	Tags     []Tag    `json:"tags"`
+}
+
+// PersonCondition Permits with this person on them.
+type PersonCondition struct {
+	CreatedAt time.Time `json:"created_at"`
+
+	// ID A condition's id.
+	ID ConditionID `json:"id"`
+
+	// MatchCount How many permits match.
+	MatchCount int64 `json:"match_count"`
+
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name ConditionName `json:"name"`
+
+	// Person A person's name, its words in any order.
+	Person    PersonName          `json:"person"`
+	Type      PersonConditionType `json:"type"`
+	UpdatedAt time.Time           `json:"updated_at"`
+}
+
+// PersonConditionType defines model for PersonCondition.Type.
+type PersonConditionType string
+
+// PersonConditionCreate Permits with this person on them.
+type PersonConditionCreate struct {
+	// Name A name of your own; when left out, made from what the condition looks for.
+	Name *ConditionName `json:"name,omitempty"`
+
+	// Person A person's name, its words in any order.
+	Person PersonName                `json:"person"`
+	Type   PersonConditionCreateType `json:"type"`
+}
+
+// PersonConditionCreateType defines model for PersonConditionCreate.Type.
+type PersonConditionCreateType string
+
+// PersonName A person's name, its words in any order.
+type PersonName = string
+
 // Plan What the organization subscribes to.
 type Plan string
+
+// Point A GeoJSON Point; null when the place is not known.
+type Point struct {
+	// Coordinates Longitude, then latitude.
+	Coordinates []float64 `json:"coordinates"`
+	Type        PointType `json:"type"`
+}
+
+// PointType defines model for Point.Type.
+type PointType string
+
+// Priority How much the permit matters to you.
+type Priority string
+
+// RadiusM Metres.
+type RadiusM = int32
 
 // StatusChange defines model for StatusChange.
 type StatusChange struct {
@@ -710,8 +1455,20 @@ type StatusChange struct {
 	PreviousStatus string    `json:"previous_status"`
 }
 
+// Tag A word or two of your own; without a comma or a space at either end.
+type Tag = string
+
 // TotalRelation `eq` when `total` is exact, `gte` when there are at least so many.
 type TotalRelation string
+
+// Used How much of its limits the organization uses.
+type Used struct {
+	// Conditions Portfolio conditions.
+	Conditions int32 `json:"conditions"`
+
+	// PermitSlots Permits on the watchlist.
+	PermitSlots int32 `json:"permit_slots"`
+}
 
 // Valuation What the work is worth, as declared; null when the city does not say.
 type Valuation struct {
@@ -722,8 +1479,113 @@ type Valuation struct {
 	Currency Currency `json:"currency"`
 }
 
+// WatchlistBatch Permits to watch.
+type WatchlistBatch struct {
+	Items []WatchlistItemCreate `json:"items"`
+}
+
+// WatchlistBatchResponse defines model for WatchlistBatchResponse.
+type WatchlistBatchResponse struct {
+	Data []WatchlistBatchResult `json:"data"`
+}
+
+// WatchlistBatchResult What became of one permit of a batch; `item` when it is on the watchlist, `error` when it is not.
+type WatchlistBatchResult struct {
+	// Error Why one entry of a batch was refused. The details' pointers lead into the entry.
+	Error *BatchError `json:"error,omitempty"`
+
+	// Item A permit on the watchlist.
+	Item *WatchlistItem `json:"item,omitempty"`
+
+	// Status The HTTP status that adding it alone would have had.
+	Status int32 `json:"status"`
+}
+
+// WatchlistItem A permit on the watchlist.
+type WatchlistItem struct {
+	// AddedAt When the permit came onto the watchlist.
+	AddedAt time.Time `json:"added_at"`
+
+	// Address In one line.
+	Address string `json:"address"`
+
+	// Jurisdiction The city or county that issued the permit.
+	Jurisdiction JurisdictionReference `json:"jurisdiction"`
+
+	// PermitNumber The city's own number.
+	PermitNumber string `json:"permit_number"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID PermitUUID `json:"permit_uuid"`
+
+	// Priority How much the permit matters to you.
+	Priority Priority `json:"priority"`
+
+	// Status The permit's status in the city's own words.
+	Status string `json:"status"`
+	Tags   []Tag  `json:"tags"`
+
+	// UpdatedAt When its tags or priority last changed.
+	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// WatchlistItemCreate A permit to watch. Either `permit_uuid` or `permit_number` is needed, not both.
+type WatchlistItemCreate struct {
+	// Jurisdiction A jurisdiction's short name, as used in filters.
+	Jurisdiction *JurisdictionSlug `json:"jurisdiction,omitempty"`
+
+	// PermitNumber The city's own number, exactly.
+	PermitNumber *string `json:"permit_number,omitempty"`
+
+	// PermitUUID A permit's UUID.
+	PermitUUID *PermitUUID `json:"permit_uuid,omitempty"`
+
+	// Priority How much the permit matters to you.
+	Priority *Priority `json:"priority,omitempty"`
+	Tags     []Tag     `json:"tags,omitempty"`
+}
+
+// WatchlistItemList defines model for WatchlistItemList.
+type WatchlistItemList struct {
+	Data []WatchlistItem `json:"data"`
+
+	// Meta Where a page stands in its list.
+	Meta PageMeta `json:"meta"`
+}
+
+// WatchlistItemResponse defines model for WatchlistItemResponse.
+type WatchlistItemResponse struct {
+	// Data A permit on the watchlist.
+	Data WatchlistItem `json:"data"`
+}
+
+// WatchlistItemUpdate What is to change of an item.
+type WatchlistItemUpdate struct {
+	// Priority How much the permit matters to you.
+	Priority *Priority `json:"priority,omitempty"`
+	Tags     []Tag     `json:"tags,omitempty"`
+}
+
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// FiledAfter defines model for FiledAfter.
+type FiledAfter = openapi_types.Date
+
+// FiledBefore defines model for FiledBefore.
+type FiledBefore = openapi_types.Date
+
+// IdempotencyKey defines model for IdempotencyKey.
+type IdempotencyKey = string
+
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
+// Near defines model for Near.
+type Near = string
+
+// NearRadiusM defines model for NearRadiusM.
+type NearRadiusM = int32
 
 // Page defines model for Page.
 type Page = int32
@@ -731,8 +1593,38 @@ type Page = int32
 // PerPage defines model for PerPage.
 type PerPage = int32
 
+// PermitJurisdiction defines model for PermitJurisdiction.
+type PermitJurisdiction = []JurisdictionSlug
+
+// PermitQuery defines model for PermitQuery.
+type PermitQuery = string
+
+// PermitScopeFilter Which permits a list starts from.
+type PermitScopeFilter = PermitScope
+
+// PermitSortOrder The order of a list of permits.
+type PermitSortOrder = PermitSort
+
+// PermitStageFilter defines model for PermitStageFilter.
+type PermitStageFilter = []PermitStage
+
+// PermitStateFilter `closed` when the stage is finaled, cancelled or expired, else `active`.
+type PermitStateFilter = PermitState
+
+// PermitStatus defines model for PermitStatus.
+type PermitStatus = []string
+
+// PermitType defines model for PermitType.
+type PermitType = []string
+
+// PermitUpdatedSince defines model for PermitUpdatedSince.
+type PermitUpdatedSince = time.Time
+
 // BadRequest What every failed request answers with.
 type BadRequest = ErrorResponse
+
+// ConditionConflict What every failed request answers with.
+type ConditionConflict = ErrorResponse
 
 // ContentTooLarge What every failed request answers with.
 type ContentTooLarge = ErrorResponse
@@ -740,17 +1632,120 @@ type ContentTooLarge = ErrorResponse
 // Forbidden What every failed request answers with.
 type Forbidden = ErrorResponse
 
+// IdempotencyConflict What every failed request answers with.
+type IdempotencyConflict = ErrorResponse
+
 // InternalError What every failed request answers with.
 type InternalError = ErrorResponse
+
+// MalformedRequest What every failed request answers with.
+type MalformedRequest = ErrorResponse
 
 // NotFound What every failed request answers with.
 type NotFound = ErrorResponse
 
+// NoteConflict What every failed request answers with.
+type NoteConflict = ErrorResponse
+
+// PreconditionFailed What every failed request answers with.
+type PreconditionFailed = ErrorResponse
+
 // ServiceUnavailable What every failed request answers with.
 type ServiceUnavailable = ErrorResponse
 
+// TooManyExports What every failed request answers with.
+type TooManyExports = ErrorResponse
+
 // Unauthorized What every failed request answers with.
 type Unauthorized = ErrorResponse
+
+// UnprocessableChange What every failed request answers with.
+type UnprocessableChange = ErrorResponse
+
+// UnprocessableContent What every failed request answers with.
+type UnprocessableContent = ErrorResponse
+
+// UnsupportedMediaType What every failed request answers with.
+type UnsupportedMediaType = ErrorResponse
+
+// WatchlistConflict What every failed request answers with.
+type WatchlistConflict = ErrorResponse
+
+// ListConditionsParams defines parameters for ListConditions.
+type ListConditionsParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateConditionParams defines parameters for CreateCondition.
+type CreateConditionParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// DeleteConditionParams defines parameters for DeleteCondition.
+type DeleteConditionParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateConditionParams defines parameters for UpdateCondition.
+type UpdateConditionParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ListConditionPermitsParams defines parameters for ListConditionPermits.
+type ListConditionPermitsParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListContactsParams defines parameters for ListContacts.
+type ListContactsParams struct {
+	// Q Words to search for in name, person, company, phone, e-mail address and license numbers, all of which have to occur.
+	Q *string `form:"q,omitempty" json:"q,omitempty"`
+
+	// Role Only contacts that have this role on a permit.
+	Role *PartyRole `form:"role,omitempty" json:"role,omitempty"`
+
+	// EntityType Only companies, or only people.
+	EntityType *EntityType `form:"entity_type,omitempty" json:"entity_type,omitempty"`
+
+	// UpdatedSince Only contacts that changed at this instant (`2026-01-23T10:45:00Z`) or later. Orders the list by that time.
+	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
 
 // ListJurisdictionsParams defines parameters for ListJurisdictions.
 type ListJurisdictionsParams struct {
@@ -766,50 +1761,65 @@ type ListJurisdictionsParams struct {
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
+// DeleteNoteParams defines parameters for DeleteNote.
+type DeleteNoteParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateNoteParams defines parameters for UpdateNote.
+type UpdateNoteParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // ListPermitsParams defines parameters for ListPermits.
 type ListPermitsParams struct {
-	// Scope `watchlist`: the permits that your organization watches. `all`: every permit.
-	Scope *PermitScope `form:"scope,omitempty" json:"scope,omitempty"`
+	// Scope `watchlist`: the permits that your organization watches. `portfolio`: those that match one of its conditions. `all`: every permit.
+	Scope *PermitScopeFilter `form:"scope,omitempty" json:"scope,omitempty"`
 
 	// Status The city's own words, exactly (`In Review`). The words `active` and `closed`, alone and in lower case, mean
 	// `state` instead.
-	Status []string `form:"status,omitempty" json:"status,omitempty"`
+	Status PermitStatus `form:"status,omitempty" json:"status,omitempty"`
 
 	// State `closed`: finaled, cancelled or expired. `active`: all others.
-	State *PermitState `form:"state,omitempty" json:"state,omitempty"`
+	State *PermitStateFilter `form:"state,omitempty" json:"state,omitempty"`
 
 	// Stage The stage that the city's status stands for.
-	Stage []PermitStage `form:"stage,omitempty" json:"stage,omitempty"`
+	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
 
 	// Type The city's own word for the type of permit, exactly.
-	Type []string `form:"type,omitempty" json:"type,omitempty"`
+	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
 
 	// Jurisdiction The slug of a jurisdiction.
-	Jurisdiction []JurisdictionSlug `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
+	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
 
 	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
 	// words together and a leading `-` excludes. A permit whose number starts with the text is found as well.
-	Q *string `form:"q,omitempty" json:"q,omitempty"`
+	Q *PermitQuery `form:"q,omitempty" json:"q,omitempty"`
 
-	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist also those that joined it since.
+	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist and in the portfolio
+	// also those that joined it since.
 	// Orders the list by that time.
-	UpdatedSince *time.Time `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+	UpdatedSince *PermitUpdatedSince `form:"updated_since,omitempty" json:"updated_since,omitempty"`
 
 	// FiledAfter Only permits filed on this date or later.
-	FiledAfter *openapi_types.Date `form:"filed_after,omitempty" json:"filed_after,omitempty"`
+	FiledAfter *FiledAfter `form:"filed_after,omitempty" json:"filed_after,omitempty"`
 
 	// FiledBefore Only permits filed on this date or earlier.
-	FiledBefore *openapi_types.Date `form:"filed_before,omitempty" json:"filed_before,omitempty"`
+	FiledBefore *FiledBefore `form:"filed_before,omitempty" json:"filed_before,omitempty"`
 
 	// Near A point as `latitude,longitude` in decimal degrees (WGS 84), such as `27.9477,-82.4584`: only permits within `radius_m` of it.
-	Near *string `form:"near,omitempty" json:"near,omitempty"`
+	Near *Near `form:"near,omitempty" json:"near,omitempty"`
 
 	// RadiusM The radius around `near`, in metres; 1,000 when left out.
-	RadiusM *int32 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
 
 	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
 	// ascending order, and last in descending.
-	Sort *PermitSort `form:"sort,omitempty" json:"sort,omitempty"`
+	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
 
 	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
 	// to read further, use `cursor`.
@@ -821,6 +1831,56 @@ type ListPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ExportPermitsParams defines parameters for ExportPermits.
+type ExportPermitsParams struct {
+	// Format The file's format.
+	Format ExportFormat `form:"format" json:"format"`
+
+	// Scope `watchlist`: the permits that your organization watches. `portfolio`: those that match one of its conditions. `all`: every permit.
+	Scope *PermitScopeFilter `form:"scope,omitempty" json:"scope,omitempty"`
+
+	// Status The city's own words, exactly (`In Review`). The words `active` and `closed`, alone and in lower case, mean
+	// `state` instead.
+	Status PermitStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// State `closed`: finaled, cancelled or expired. `active`: all others.
+	State *PermitStateFilter `form:"state,omitempty" json:"state,omitempty"`
+
+	// Stage The stage that the city's status stands for.
+	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
+
+	// Type The city's own word for the type of permit, exactly.
+	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
+
+	// Jurisdiction The slug of a jurisdiction.
+	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
+
+	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
+	// words together and a leading `-` excludes. A permit whose number starts with the text is found as well.
+	Q *PermitQuery `form:"q,omitempty" json:"q,omitempty"`
+
+	// UpdatedSince Only permits that changed at this instant (`2026-01-23T10:45:00Z`) or later; on the watchlist and in the portfolio
+	// also those that joined it since.
+	// Orders the list by that time.
+	UpdatedSince *PermitUpdatedSince `form:"updated_since,omitempty" json:"updated_since,omitempty"`
+
+	// FiledAfter Only permits filed on this date or later.
+	FiledAfter *FiledAfter `form:"filed_after,omitempty" json:"filed_after,omitempty"`
+
+	// FiledBefore Only permits filed on this date or earlier.
+	FiledBefore *FiledBefore `form:"filed_before,omitempty" json:"filed_before,omitempty"`
+
+	// Near A point as `latitude,longitude` in decimal degrees (WGS 84), such as `27.9477,-82.4584`: only permits within `radius_m` of it.
+	Near *Near `form:"near,omitempty" json:"near,omitempty"`
+
+	// RadiusM The radius around `near`, in metres; 1,000 when left out.
+	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+
+	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
+	// ascending order, and last in descending.
+	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
 }
 
 // ListPermitHistoryParams defines parameters for ListPermitHistory.
@@ -835,6 +1895,445 @@ type ListPermitHistoryParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// ListNotesParams defines parameters for ListNotes.
+type ListNotesParams struct {
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CreateNoteParams defines parameters for CreateNote.
+type CreateNoteParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ListWatchlistParams defines parameters for ListWatchlist.
+type ListWatchlistParams struct {
+	// Tag Only items with this tag; given several times, with any of them.
+	Tag []Tag `form:"tag,omitempty" json:"tag,omitempty"`
+
+	// Priority Only items of this priority; given several times, of any of them.
+	Priority []Priority `form:"priority,omitempty" json:"priority,omitempty"`
+
+	// Page The page to return, counted from 1. Not together with `cursor`. `page` × `per_page` may not exceed 10,000;
+	// to read further, use `cursor`.
+	Page *Page `form:"page,omitempty" json:"page,omitempty"`
+
+	// PerPage How many items to return at most.
+	PerPage *PerPage `form:"per_page,omitempty" json:"per_page,omitempty"`
+
+	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
+	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// AddWatchlistItemParams defines parameters for AddWatchlistItem.
+type AddWatchlistItemParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// BatchAddWatchlistItemsParams defines parameters for BatchAddWatchlistItems.
+type BatchAddWatchlistItemsParams struct {
+	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
+	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
+	// successful answers are kept, so a request that failed can be sent again under its key.
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// RemoveWatchlistItemParams defines parameters for RemoveWatchlistItem.
+type RemoveWatchlistItemParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// UpdateWatchlistItemParams defines parameters for UpdateWatchlistItem.
+type UpdateWatchlistItemParams struct {
+	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
+	// answer is 412.
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// CreateConditionJSONRequestBody defines body for CreateCondition for application/json ContentType.
+type CreateConditionJSONRequestBody = ConditionCreate
+
+// UpdateConditionJSONRequestBody defines body for UpdateCondition for application/json ContentType.
+type UpdateConditionJSONRequestBody = ConditionUpdate
+
+// UpdateNoteJSONRequestBody defines body for UpdateNote for application/json ContentType.
+type UpdateNoteJSONRequestBody = NoteUpdate
+
+// CreateNoteJSONRequestBody defines body for CreateNote for application/json ContentType.
+type CreateNoteJSONRequestBody = NoteCreate
+
+// AddWatchlistItemJSONRequestBody defines body for AddWatchlistItem for application/json ContentType.
+type AddWatchlistItemJSONRequestBody = WatchlistItemCreate
+
+// BatchAddWatchlistItemsJSONRequestBody defines body for BatchAddWatchlistItems for application/json ContentType.
+type BatchAddWatchlistItemsJSONRequestBody = WatchlistBatch
+
+// UpdateWatchlistItemJSONRequestBody defines body for UpdateWatchlistItem for application/json ContentType.
+type UpdateWatchlistItemJSONRequestBody = WatchlistItemUpdate
+
+// AsCompanyCondition returns the union data inside the Condition as a CompanyCondition
+func (t Condition) AsCompanyCondition() (CompanyCondition, error) {
+	var body CompanyCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCompanyCondition overwrites any union data inside the Condition as the provided CompanyCondition
+func (t *Condition) FromCompanyCondition(v CompanyCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	t.union = b
+	return err
+}
+
+// MergeCompanyCondition performs a merge with any union data inside the Condition, using the provided CompanyCondition
+func (t *Condition) MergeCompanyCondition(v CompanyCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLicenseCondition returns the union data inside the Condition as a LicenseCondition
+func (t Condition) AsLicenseCondition() (LicenseCondition, error) {
+	var body LicenseCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLicenseCondition overwrites any union data inside the Condition as the provided LicenseCondition
+func (t *Condition) FromLicenseCondition(v LicenseCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	t.union = b
+	return err
+}
+
+// MergeLicenseCondition performs a merge with any union data inside the Condition, using the provided LicenseCondition
+func (t *Condition) MergeLicenseCondition(v LicenseCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPersonCondition returns the union data inside the Condition as a PersonCondition
+func (t Condition) AsPersonCondition() (PersonCondition, error) {
+	var body PersonCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPersonCondition overwrites any union data inside the Condition as the provided PersonCondition
+func (t *Condition) FromPersonCondition(v PersonCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	t.union = b
+	return err
+}
+
+// MergePersonCondition performs a merge with any union data inside the Condition, using the provided PersonCondition
+func (t *Condition) MergePersonCondition(v PersonCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLocationCondition returns the union data inside the Condition as a LocationCondition
+func (t Condition) AsLocationCondition() (LocationCondition, error) {
+	var body LocationCondition
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLocationCondition overwrites any union data inside the Condition as the provided LocationCondition
+func (t *Condition) FromLocationCondition(v LocationCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	t.union = b
+	return err
+}
+
+// MergeLocationCondition performs a merge with any union data inside the Condition, using the provided LocationCondition
+func (t *Condition) MergeLocationCondition(v LocationCondition) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t Condition) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"type"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t Condition) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "company":
+		return t.AsCompanyCondition()
+	case "license":
+		return t.AsLicenseCondition()
+	case "location":
+		return t.AsLocationCondition()
+	case "person":
+		return t.AsPersonCondition()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t Condition) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *Condition) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
+}
+
+// AsCompanyConditionCreate returns the union data inside the ConditionCreate as a CompanyConditionCreate
+func (t ConditionCreate) AsCompanyConditionCreate() (CompanyConditionCreate, error) {
+	var body CompanyConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromCompanyConditionCreate overwrites any union data inside the ConditionCreate as the provided CompanyConditionCreate
+func (t *ConditionCreate) FromCompanyConditionCreate(v CompanyConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	t.union = b
+	return err
+}
+
+// MergeCompanyConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided CompanyConditionCreate
+func (t *ConditionCreate) MergeCompanyConditionCreate(v CompanyConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"company"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLicenseConditionCreate returns the union data inside the ConditionCreate as a LicenseConditionCreate
+func (t ConditionCreate) AsLicenseConditionCreate() (LicenseConditionCreate, error) {
+	var body LicenseConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLicenseConditionCreate overwrites any union data inside the ConditionCreate as the provided LicenseConditionCreate
+func (t *ConditionCreate) FromLicenseConditionCreate(v LicenseConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	t.union = b
+	return err
+}
+
+// MergeLicenseConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided LicenseConditionCreate
+func (t *ConditionCreate) MergeLicenseConditionCreate(v LicenseConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"license"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsPersonConditionCreate returns the union data inside the ConditionCreate as a PersonConditionCreate
+func (t ConditionCreate) AsPersonConditionCreate() (PersonConditionCreate, error) {
+	var body PersonConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromPersonConditionCreate overwrites any union data inside the ConditionCreate as the provided PersonConditionCreate
+func (t *ConditionCreate) FromPersonConditionCreate(v PersonConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	t.union = b
+	return err
+}
+
+// MergePersonConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided PersonConditionCreate
+func (t *ConditionCreate) MergePersonConditionCreate(v PersonConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"person"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+// AsLocationConditionCreate returns the union data inside the ConditionCreate as a LocationConditionCreate
+func (t ConditionCreate) AsLocationConditionCreate() (LocationConditionCreate, error) {
+	var body LocationConditionCreate
+	err := json.Unmarshal(t.union, &body)
+	return body, err
+}
+
+// FromLocationConditionCreate overwrites any union data inside the ConditionCreate as the provided LocationConditionCreate
+func (t *ConditionCreate) FromLocationConditionCreate(v LocationConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	t.union = b
+	return err
+}
+
+// MergeLocationConditionCreate performs a merge with any union data inside the ConditionCreate, using the provided LocationConditionCreate
+func (t *ConditionCreate) MergeLocationConditionCreate(v LocationConditionCreate) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	b, err = runtime.JSONMerge(b, []byte(`{"type":"location"}`))
+	if err != nil {
+		return err
+	}
+
+	merged, err := runtime.JSONMerge(t.union, b)
+	t.union = merged
+	return err
+}
+
+func (t ConditionCreate) Discriminator() (string, error) {
+	var discriminator struct {
+		Discriminator string `json:"type"`
+	}
+	err := json.Unmarshal(t.union, &discriminator)
+	return discriminator.Discriminator, err
+}
+
+func (t ConditionCreate) ValueByDiscriminator() (interface{}, error) {
+	discriminator, err := t.Discriminator()
+	if err != nil {
+		return nil, err
+	}
+	switch discriminator {
+	case "company":
+		return t.AsCompanyConditionCreate()
+	case "license":
+		return t.AsLicenseConditionCreate()
+	case "location":
+		return t.AsLocationConditionCreate()
+	case "person":
+		return t.AsPersonConditionCreate()
+	default:
+		return nil, errors.New("unknown discriminator value: " + discriminator)
+	}
+}
+
+func (t ConditionCreate) MarshalJSON() ([]byte, error) {
+	b, err := t.union.MarshalJSON()
+	return b, err
+}
+
+func (t *ConditionCreate) UnmarshalJSON(b []byte) error {
+	err := t.union.UnmarshalJSON(b)
+	return err
 }
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
@@ -911,6 +2410,99 @@ func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
 // The interface specification for the client above.
 type ClientInterface interface {
 
+	// ListConditions List Portfolio conditions
+	//
+	// Your organization's conditions, the oldest first.
+	//
+	// Corresponds with GET /v1/conditions (the `ListConditions` operationId).
+	ListConditions(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateConditionWithBody Create a Portfolio condition
+	//
+	// The permits that match already are found at once, those to come when they are imported.
+	//
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+	// any order. A location matches within `radius_m` metres of its point.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+	CreateConditionWithBody(ctx context.Context, params *CreateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateCondition Create a Portfolio condition
+	//
+	// The permits that match already are found at once, those to come when they are imported.
+	//
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+	// any order. A location matches within `radius_m` metres of its point.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+	CreateCondition(ctx context.Context, params *CreateConditionParams, body CreateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteCondition Delete a Portfolio condition
+	//
+	// Permits that no other condition matches leave the portfolio.
+	//
+	// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
+	DeleteCondition(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCondition Get a Portfolio condition
+	//
+	// A condition with the number of permits that match it.
+	//
+	// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
+	GetCondition(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateConditionWithBody Change a Portfolio condition
+	//
+	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+	// permits are found anew.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+	UpdateConditionWithBody(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateCondition Change a Portfolio condition
+	//
+	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+	// permits are found anew.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+	UpdateCondition(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, body UpdateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListConditionPermits List a condition's permits
+	//
+	// The permits that match the condition, in the order in which they came to Plotwise.
+	//
+	// Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
+	ListConditionPermits(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListContacts List contacts
+	//
+	// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+	//
+	// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
+	// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
+	// other leads to the one that stayed.
+	//
+	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+	ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetContact Get a contact
+	//
+	// A contact by its id, or by one of those that were merged into it.
+	//
+	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
+	GetContact(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListJurisdictions List jurisdictions
 	//
 	// Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
@@ -925,10 +2517,49 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteNote Delete a note
+	//
+	// The note is gone for good.
+	//
+	// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
+	DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetNote Get a note
+	//
+	// A note of your organization.
+	//
+	// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
+	GetNote(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateNoteWithBody Change a note
+	//
+	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+	UpdateNoteWithBody(ctx context.Context, noteID NoteID, params *UpdateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateNote Change a note
+	//
+	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+	UpdateNote(ctx context.Context, noteID NoteID, params *UpdateNoteParams, body UpdateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetOrganization Get the organization
+	//
+	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+	//
+	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
+	GetOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPermits List permits
 	//
-	// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
-	// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
+	// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
+	// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
 	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
 	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
@@ -937,9 +2568,21 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
 	ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ExportPermits Export permits
+	//
+	// Every permit that passes the filters, in one answer without paging: as CSV (RFC 4180, with a header), as one JSON
+	// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
+	//
+	// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
+	// looks whole. An organization may run two exports at once.
+	//
+	// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
+	ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetPermit Get a permit
 	//
-	// A permit with its parties and the history of its status. Any key with `read` may get any permit.
+	// A permit with its parties and the history of its status, and with what your organization keeps with it: notes, tags,
+	// its place on the watchlist, and the conditions that it matches. Any key with `read` may get any permit.
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
 	GetPermit(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -950,6 +2593,310 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
 	ListPermitHistory(ctx context.Context, permitUUID PermitUUID, params *ListPermitHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListNotes List a permit's notes
+	//
+	// Your organization's notes on a permit, the newest first.
+	//
+	// Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
+	ListNotes(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNoteWithBody Write a note on a permit
+	//
+	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+	// shows it has to render it safely.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+	CreateNoteWithBody(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateNote Write a note on a permit
+	//
+	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+	// shows it has to render it safely.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+	CreateNote(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, body CreateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListWatchlist List the watchlist
+	//
+	// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
+	// permits with all their values; here is what your organization added to them.
+	//
+	// Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
+	ListWatchlist(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddWatchlistItemWithBody Add a permit to the watchlist
+	//
+	// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+	// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+	//
+	// Adding what is there already changes nothing and answers 200 with the item as it is.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+	AddWatchlistItemWithBody(ctx context.Context, params *AddWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddWatchlistItem Add a permit to the watchlist
+	//
+	// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+	// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+	//
+	// Adding what is there already changes nothing and answers 200 with the item as it is.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+	AddWatchlistItem(ctx context.Context, params *AddWatchlistItemParams, body AddWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchAddWatchlistItemsWithBody Add permits to the watchlist
+	//
+	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+	BatchAddWatchlistItemsWithBody(ctx context.Context, params *BatchAddWatchlistItemsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BatchAddWatchlistItems Add permits to the watchlist
+	//
+	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+	BatchAddWatchlistItems(ctx context.Context, params *BatchAddWatchlistItemsParams, body BatchAddWatchlistItemsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveWatchlistItem Take a permit off the watchlist
+	//
+	// Its slot is free again. Your notes on the permit stay.
+	//
+	// Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
+	RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetWatchlistItem Get an item of the watchlist
+	//
+	// What your organization keeps with a permit that it watches.
+	//
+	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
+	GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWatchlistItemWithBody Change an item of the watchlist
+	//
+	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+	UpdateWatchlistItemWithBody(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateWatchlistItem Change an item of the watchlist
+	//
+	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+	UpdateWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, body UpdateWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+}
+
+// ListConditions List Portfolio conditions
+//
+// Your organization's conditions, the oldest first.
+//
+// Corresponds with GET /v1/conditions (the `ListConditions` operationId).
+func (c *Client) ListConditions(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConditionsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateConditionWithBody Create a Portfolio condition
+//
+// The permits that match already are found at once, those to come when they are imported.
+//
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+// any order. A location matches within `radius_m` metres of its point.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+func (c *Client) CreateConditionWithBody(ctx context.Context, params *CreateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateConditionRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateCondition Create a Portfolio condition
+//
+// The permits that match already are found at once, those to come when they are imported.
+//
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+// any order. A location matches within `radius_m` metres of its point.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+func (c *Client) CreateCondition(ctx context.Context, params *CreateConditionParams, body CreateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateConditionRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteCondition Delete a Portfolio condition
+//
+// Permits that no other condition matches leave the portfolio.
+//
+// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
+func (c *Client) DeleteCondition(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteConditionRequest(c.Server, conditionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCondition Get a Portfolio condition
+//
+// A condition with the number of permits that match it.
+//
+// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
+func (c *Client) GetCondition(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConditionRequest(c.Server, conditionID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateConditionWithBody Change a Portfolio condition
+//
+// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+// permits are found anew.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+func (c *Client) UpdateConditionWithBody(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConditionRequestWithBody(c.Server, conditionID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateCondition Change a Portfolio condition
+//
+// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+// permits are found anew.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+func (c *Client) UpdateCondition(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, body UpdateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateConditionRequest(c.Server, conditionID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListConditionPermits List a condition's permits
+//
+// The permits that match the condition, in the order in which they came to Plotwise.
+//
+// Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
+func (c *Client) ListConditionPermits(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListConditionPermitsRequest(c.Server, conditionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListContacts List contacts
+//
+// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+//
+// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
+// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
+// other leads to the one that stayed.
+//
+// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListContactsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetContact Get a contact
+//
+// A contact by its id, or by one of those that were merged into it.
+//
+// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
+func (c *Client) GetContact(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetContactRequest(c.Server, contactID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
 }
 
 // ListJurisdictions List jurisdictions
@@ -986,10 +2933,99 @@ func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*htt
 	return c.Client.Do(req)
 }
 
+// DeleteNote Delete a note
+//
+// The note is gone for good.
+//
+// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
+func (c *Client) DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteNoteRequest(c.Server, noteID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetNote Get a note
+//
+// A note of your organization.
+//
+// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
+func (c *Client) GetNote(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNoteRequest(c.Server, noteID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateNoteWithBody Change a note
+//
+// The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+func (c *Client) UpdateNoteWithBody(ctx context.Context, noteID NoteID, params *UpdateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateNoteRequestWithBody(c.Server, noteID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateNote Change a note
+//
+// The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+func (c *Client) UpdateNote(ctx context.Context, noteID NoteID, params *UpdateNoteParams, body UpdateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateNoteRequest(c.Server, noteID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetOrganization Get the organization
+//
+// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+//
+// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
+func (c *Client) GetOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOrganizationRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPermits List permits
 //
-// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
-// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
+// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
+// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
 // To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
 // the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
@@ -1008,9 +3044,31 @@ func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, req
 	return c.Client.Do(req)
 }
 
+// ExportPermits Export permits
+//
+// Every permit that passes the filters, in one answer without paging: as CSV (RFC 4180, with a header), as one JSON
+// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
+//
+// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
+// looks whole. An organization may run two exports at once.
+//
+// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
+func (c *Client) ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewExportPermitsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetPermit Get a permit
 //
-// A permit with its parties and the history of its status. Any key with `read` may get any permit.
+// A permit with its parties and the history of its status, and with what your organization keeps with it: notes, tags,
+// its place on the watchlist, and the conditions that it matches. Any key with `read` may get any permit.
 //
 // Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
 func (c *Client) GetPermit(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -1040,6 +3098,760 @@ func (c *Client) ListPermitHistory(ctx context.Context, permitUUID PermitUUID, p
 		return nil, err
 	}
 	return c.Client.Do(req)
+}
+
+// ListNotes List a permit's notes
+//
+// Your organization's notes on a permit, the newest first.
+//
+// Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
+func (c *Client) ListNotes(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListNotesRequest(c.Server, permitUUID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNoteWithBody Write a note on a permit
+//
+// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+// shows it has to render it safely.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+func (c *Client) CreateNoteWithBody(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNoteRequestWithBody(c.Server, permitUUID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateNote Write a note on a permit
+//
+// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+// shows it has to render it safely.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+func (c *Client) CreateNote(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, body CreateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateNoteRequest(c.Server, permitUUID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListWatchlist List the watchlist
+//
+// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
+// permits with all their values; here is what your organization added to them.
+//
+// Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
+func (c *Client) ListWatchlist(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListWatchlistRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddWatchlistItemWithBody Add a permit to the watchlist
+//
+// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+//
+// Adding what is there already changes nothing and answers 200 with the item as it is.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+func (c *Client) AddWatchlistItemWithBody(ctx context.Context, params *AddWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddWatchlistItemRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddWatchlistItem Add a permit to the watchlist
+//
+// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+//
+// Adding what is there already changes nothing and answers 200 with the item as it is.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+func (c *Client) AddWatchlistItem(ctx context.Context, params *AddWatchlistItemParams, body AddWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddWatchlistItemRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchAddWatchlistItemsWithBody Add permits to the watchlist
+//
+// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+func (c *Client) BatchAddWatchlistItemsWithBody(ctx context.Context, params *BatchAddWatchlistItemsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchAddWatchlistItemsRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BatchAddWatchlistItems Add permits to the watchlist
+//
+// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+func (c *Client) BatchAddWatchlistItems(ctx context.Context, params *BatchAddWatchlistItemsParams, body BatchAddWatchlistItemsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBatchAddWatchlistItemsRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveWatchlistItem Take a permit off the watchlist
+//
+// Its slot is free again. Your notes on the permit stay.
+//
+// Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
+func (c *Client) RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveWatchlistItemRequest(c.Server, permitUUID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetWatchlistItem Get an item of the watchlist
+//
+// What your organization keeps with a permit that it watches.
+//
+// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
+func (c *Client) GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWatchlistItemRequest(c.Server, permitUUID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWatchlistItemWithBody Change an item of the watchlist
+//
+// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+func (c *Client) UpdateWatchlistItemWithBody(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWatchlistItemRequestWithBody(c.Server, permitUUID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateWatchlistItem Change an item of the watchlist
+//
+// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+func (c *Client) UpdateWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, body UpdateWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateWatchlistItemRequest(c.Server, permitUUID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// NewListConditionsRequest constructs an http.Request for the ListConditions method
+func NewListConditionsRequest(server string, params *ListConditionsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateConditionRequest calls the generic CreateCondition builder with application/json body
+func NewCreateConditionRequest(server string, params *CreateConditionParams, body CreateConditionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateConditionRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateConditionRequestWithBody constructs an http.Request for the CreateCondition method, with any body, and a specified content type
+func NewCreateConditionRequestWithBody(server string, params *CreateConditionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewDeleteConditionRequest constructs an http.Request for the DeleteCondition method
+func NewDeleteConditionRequest(server string, conditionID ConditionID, params *DeleteConditionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "condition_id", conditionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetConditionRequest constructs an http.Request for the GetCondition method
+func NewGetConditionRequest(server string, conditionID ConditionID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "condition_id", conditionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateConditionRequest calls the generic UpdateCondition builder with application/json body
+func NewUpdateConditionRequest(server string, conditionID ConditionID, params *UpdateConditionParams, body UpdateConditionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateConditionRequestWithBody(server, conditionID, params, "application/json", bodyReader)
+}
+
+// NewUpdateConditionRequestWithBody constructs an http.Request for the UpdateCondition method, with any body, and a specified content type
+func NewUpdateConditionRequestWithBody(server string, conditionID ConditionID, params *UpdateConditionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "condition_id", conditionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListConditionPermitsRequest constructs an http.Request for the ListConditionPermits method
+func NewListConditionPermitsRequest(server string, conditionID ConditionID, params *ListConditionPermitsParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "condition_id", conditionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/conditions/%s/permits", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListContactsRequest constructs an http.Request for the ListContacts method
+func NewListContactsRequest(server string, params *ListContactsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Role != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "role", *params.Role, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EntityType != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "entity_type", *params.EntityType, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UpdatedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "updated_since", *params.UpdatedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetContactRequest constructs an http.Request for the GetContact method
+func NewGetContactRequest(server string, contactID ContactID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "contact_id", contactID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/contacts/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
 }
 
 // NewListJurisdictionsRequest constructs an http.Request for the ListJurisdictions method
@@ -1130,6 +3942,178 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 	}
 
 	operationPath := fmt.Sprintf("/v1/me")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDeleteNoteRequest constructs an http.Request for the DeleteNote method
+func NewDeleteNoteRequest(server string, noteID NoteID, params *DeleteNoteParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "note_id", noteID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetNoteRequest constructs an http.Request for the GetNote method
+func NewGetNoteRequest(server string, noteID NoteID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "note_id", noteID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateNoteRequest calls the generic UpdateNote builder with application/json body
+func NewUpdateNoteRequest(server string, noteID NoteID, params *UpdateNoteParams, body UpdateNoteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateNoteRequestWithBody(server, noteID, params, "application/json", bodyReader)
+}
+
+// NewUpdateNoteRequestWithBody constructs an http.Request for the UpdateNote method, with any body, and a specified content type
+func NewUpdateNoteRequestWithBody(server string, noteID NoteID, params *UpdateNoteParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "note_id", noteID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/notes/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetOrganizationRequest constructs an http.Request for the GetOrganization method
+func NewGetOrganizationRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/organization")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -1381,6 +4365,212 @@ func NewListPermitsRequest(server string, params *ListPermitsParams) (*http.Requ
 	return req, nil
 }
 
+// NewExportPermitsRequest constructs an http.Request for the ExportPermits method
+func NewExportPermitsRequest(server string, params *ExportPermitsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/permits/export")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "format", params.Format, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.Scope != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "scope", *params.Scope, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.State != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "state", *params.State, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Stage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "stage", params.Stage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Type != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "type", params.Type, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Jurisdiction != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "jurisdiction", params.Jurisdiction, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Q != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "q", *params.Q, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.UpdatedSince != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "updated_since", *params.UpdatedSince, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FiledAfter != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filed_after", *params.FiledAfter, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.FiledBefore != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "filed_before", *params.FiledBefore, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Near != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "near", *params.Near, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.RadiusM != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "radius_m", *params.RadiusM, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Sort != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewGetPermitRequest constructs an http.Request for the GetPermit method
 func NewGetPermitRequest(server string, permitUUID PermitUUID) (*http.Request, error) {
 	var err error
@@ -1500,6 +4690,510 @@ func NewListPermitHistoryRequest(server string, permitUUID PermitUUID, params *L
 	return req, nil
 }
 
+// NewListNotesRequest constructs an http.Request for the ListNotes method
+func NewListNotesRequest(server string, permitUUID PermitUUID, params *ListNotesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "permit_uuid", permitUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/permits/%s/notes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateNoteRequest calls the generic CreateNote builder with application/json body
+func NewCreateNoteRequest(server string, permitUUID PermitUUID, params *CreateNoteParams, body CreateNoteJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateNoteRequestWithBody(server, permitUUID, params, "application/json", bodyReader)
+}
+
+// NewCreateNoteRequestWithBody constructs an http.Request for the CreateNote method, with any body, and a specified content type
+func NewCreateNoteRequestWithBody(server string, permitUUID PermitUUID, params *CreateNoteParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "permit_uuid", permitUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/permits/%s/notes", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewListWatchlistRequest constructs an http.Request for the ListWatchlist method
+func NewListWatchlistRequest(server string, params *ListWatchlistParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Tag != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tag", params.Tag, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Priority != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "priority", params.Priority, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Page != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page", *params.Page, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.PerPage != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "per_page", *params.PerPage, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAddWatchlistItemRequest calls the generic AddWatchlistItem builder with application/json body
+func NewAddWatchlistItemRequest(server string, params *AddWatchlistItemParams, body AddWatchlistItemJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddWatchlistItemRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewAddWatchlistItemRequestWithBody constructs an http.Request for the AddWatchlistItem method, with any body, and a specified content type
+func NewAddWatchlistItemRequestWithBody(server string, params *AddWatchlistItemParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewBatchAddWatchlistItemsRequest calls the generic BatchAddWatchlistItems builder with application/json body
+func NewBatchAddWatchlistItemsRequest(server string, params *BatchAddWatchlistItemsParams, body BatchAddWatchlistItemsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBatchAddWatchlistItemsRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewBatchAddWatchlistItemsRequestWithBody constructs an http.Request for the BatchAddWatchlistItems method, with any body, and a specified content type
+func NewBatchAddWatchlistItemsRequestWithBody(server string, params *BatchAddWatchlistItemsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist/batch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IdempotencyKey != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", *params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("Idempotency-Key", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewRemoveWatchlistItemRequest constructs an http.Request for the RemoveWatchlistItem method
+func NewRemoveWatchlistItemRequest(server string, permitUUID PermitUUID, params *RemoveWatchlistItemParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "permit_uuid", permitUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
+// NewGetWatchlistItemRequest constructs an http.Request for the GetWatchlistItem method
+func NewGetWatchlistItemRequest(server string, permitUUID PermitUUID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "permit_uuid", permitUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateWatchlistItemRequest calls the generic UpdateWatchlistItem builder with application/json body
+func NewUpdateWatchlistItemRequest(server string, permitUUID PermitUUID, params *UpdateWatchlistItemParams, body UpdateWatchlistItemJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateWatchlistItemRequestWithBody(server, permitUUID, params, "application/json", bodyReader)
+}
+
+// NewUpdateWatchlistItemRequestWithBody constructs an http.Request for the UpdateWatchlistItem method, with any body, and a specified content type
+func NewUpdateWatchlistItemRequestWithBody(server string, permitUUID PermitUUID, params *UpdateWatchlistItemParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "permit_uuid", permitUUID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: "uuid"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/watchlist/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPatch, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		if params.IfMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", *params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-Match", headerParam0)
+		}
+
+	}
+
+	return req, nil
+}
+
 func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
 	for _, r := range c.RequestEditors {
 		if err := r(ctx, req); err != nil {
@@ -1544,6 +5238,111 @@ func WithBaseURL(baseURL string) ClientOption {
 // ClientWithResponsesInterface is the interface specification for the client with responses above.
 type ClientWithResponsesInterface interface {
 
+	// ListConditionsWithResponse List Portfolio conditions
+	//
+	// Your organization's conditions, the oldest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conditions (the `ListConditions` operationId).
+	ListConditionsWithResponse(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*ListConditionsResponse, error)
+
+	// CreateConditionWithBodyWithResponse Create a Portfolio condition
+	//
+	// The permits that match already are found at once, those to come when they are imported.
+	//
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+	// any order. A location matches within `radius_m` metres of its point.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+	CreateConditionWithBodyWithResponse(ctx context.Context, params *CreateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateConditionResponse, error)
+
+	// CreateConditionWithResponse Create a Portfolio condition
+	//
+	// The permits that match already are found at once, those to come when they are imported.
+	//
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+	// any order. A location matches within `radius_m` metres of its point.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+	CreateConditionWithResponse(ctx context.Context, params *CreateConditionParams, body CreateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateConditionResponse, error)
+
+	// DeleteConditionWithResponse Delete a Portfolio condition
+	//
+	// Permits that no other condition matches leave the portfolio.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
+	DeleteConditionWithResponse(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*DeleteConditionResponse, error)
+
+	// GetConditionWithResponse Get a Portfolio condition
+	//
+	// A condition with the number of permits that match it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
+	GetConditionWithResponse(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*GetConditionResponse, error)
+
+	// UpdateConditionWithBodyWithResponse Change a Portfolio condition
+	//
+	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+	// permits are found anew.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+	UpdateConditionWithBodyWithResponse(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConditionResponse, error)
+
+	// UpdateConditionWithResponse Change a Portfolio condition
+	//
+	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+	// permits are found anew.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+	UpdateConditionWithResponse(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, body UpdateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConditionResponse, error)
+
+	// ListConditionPermitsWithResponse List a condition's permits
+	//
+	// The permits that match the condition, in the order in which they came to Plotwise.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
+	ListConditionPermitsWithResponse(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*ListConditionPermitsResponse, error)
+
+	// ListContactsWithResponse List contacts
+	//
+	// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+	//
+	// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
+	// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
+	// other leads to the one that stayed.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+	ListContactsWithResponse(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error)
+
+	// GetContactWithResponse Get a contact
+	//
+	// A contact by its id, or by one of those that were merged into it.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
+	GetContactWithResponse(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*GetContactResponse, error)
+
 	// ListJurisdictionsWithResponse List jurisdictions
 	//
 	// Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
@@ -1562,10 +5361,55 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
+	// DeleteNoteWithResponse Delete a note
+	//
+	// The note is gone for good.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
+	DeleteNoteWithResponse(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*DeleteNoteResponse, error)
+
+	// GetNoteWithResponse Get a note
+	//
+	// A note of your organization.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
+	GetNoteWithResponse(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*GetNoteResponse, error)
+
+	// UpdateNoteWithBodyWithResponse Change a note
+	//
+	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+	UpdateNoteWithBodyWithResponse(ctx context.Context, noteID NoteID, params *UpdateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateNoteResponse, error)
+
+	// UpdateNoteWithResponse Change a note
+	//
+	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+	UpdateNoteWithResponse(ctx context.Context, noteID NoteID, params *UpdateNoteParams, body UpdateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateNoteResponse, error)
+
+	// GetOrganizationWithResponse Get the organization
+	//
+	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
+	GetOrganizationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error)
+
 	// ListPermitsWithResponse List permits
 	//
-	// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
-	// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
+	// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
+	// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
 	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
 	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
@@ -1576,9 +5420,23 @@ type ClientWithResponsesInterface interface {
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
 	ListPermitsWithResponse(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*ListPermitsResponse, error)
 
+	// ExportPermitsWithResponse Export permits
+	//
+	// Every permit that passes the filters, in one answer without paging: as CSV (RFC 4180, with a header), as one JSON
+	// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
+	//
+	// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
+	// looks whole. An organization may run two exports at once.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
+	ExportPermitsWithResponse(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*ExportPermitsResponse, error)
+
 	// GetPermitWithResponse Get a permit
 	//
-	// A permit with its parties and the history of its status. Any key with `read` may get any permit.
+	// A permit with its parties and the history of its status, and with what your organization keeps with it: notes, tags,
+	// its place on the watchlist, and the conditions that it matches. Any key with `read` may get any permit.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -1593,6 +5451,1402 @@ type ClientWithResponsesInterface interface {
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
 	ListPermitHistoryWithResponse(ctx context.Context, permitUUID PermitUUID, params *ListPermitHistoryParams, reqEditors ...RequestEditorFn) (*ListPermitHistoryResponse, error)
+
+	// ListNotesWithResponse List a permit's notes
+	//
+	// Your organization's notes on a permit, the newest first.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
+	ListNotesWithResponse(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*ListNotesResponse, error)
+
+	// CreateNoteWithBodyWithResponse Write a note on a permit
+	//
+	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+	// shows it has to render it safely.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+	CreateNoteWithBodyWithResponse(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNoteResponse, error)
+
+	// CreateNoteWithResponse Write a note on a permit
+	//
+	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+	// shows it has to render it safely.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+	CreateNoteWithResponse(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, body CreateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNoteResponse, error)
+
+	// ListWatchlistWithResponse List the watchlist
+	//
+	// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
+	// permits with all their values; here is what your organization added to them.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
+	ListWatchlistWithResponse(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*ListWatchlistResponse, error)
+
+	// AddWatchlistItemWithBodyWithResponse Add a permit to the watchlist
+	//
+	// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+	// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+	//
+	// Adding what is there already changes nothing and answers 200 with the item as it is.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+	AddWatchlistItemWithBodyWithResponse(ctx context.Context, params *AddWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddWatchlistItemResponse, error)
+
+	// AddWatchlistItemWithResponse Add a permit to the watchlist
+	//
+	// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+	// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+	//
+	// Adding what is there already changes nothing and answers 200 with the item as it is.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+	AddWatchlistItemWithResponse(ctx context.Context, params *AddWatchlistItemParams, body AddWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*AddWatchlistItemResponse, error)
+
+	// BatchAddWatchlistItemsWithBodyWithResponse Add permits to the watchlist
+	//
+	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+	BatchAddWatchlistItemsWithBodyWithResponse(ctx context.Context, params *BatchAddWatchlistItemsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BatchAddWatchlistItemsResponse, error)
+
+	// BatchAddWatchlistItemsWithResponse Add permits to the watchlist
+	//
+	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+	BatchAddWatchlistItemsWithResponse(ctx context.Context, params *BatchAddWatchlistItemsParams, body BatchAddWatchlistItemsJSONRequestBody, reqEditors ...RequestEditorFn) (*BatchAddWatchlistItemsResponse, error)
+
+	// RemoveWatchlistItemWithResponse Take a permit off the watchlist
+	//
+	// Its slot is free again. Your notes on the permit stay.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
+	RemoveWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*RemoveWatchlistItemResponse, error)
+
+	// GetWatchlistItemWithResponse Get an item of the watchlist
+	//
+	// What your organization keeps with a permit that it watches.
+	//
+	// Returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
+	GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error)
+
+	// UpdateWatchlistItemWithBodyWithResponse Change an item of the watchlist
+	//
+	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+	UpdateWatchlistItemWithBodyWithResponse(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWatchlistItemResponse, error)
+
+	// UpdateWatchlistItemWithResponse Change an item of the watchlist
+	//
+	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+	//
+	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+	UpdateWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, body UpdateWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWatchlistItemResponse, error)
+}
+
+// ListConditionsResponse200Headers the declared response headers of an HTTP 200 response for ListConditions
+type ListConditionsResponse200Headers struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+// ListConditionsResponse304Headers the declared response headers of an HTTP 304 response for ListConditions
+type ListConditionsResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// ListConditionsResponse400Headers the declared response headers of an HTTP 400 response for ListConditions
+type ListConditionsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListConditionsResponse401Headers the declared response headers of an HTTP 401 response for ListConditions
+type ListConditionsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListConditionsResponse403Headers the declared response headers of an HTTP 403 response for ListConditions
+type ListConditionsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListConditionsResponse413Headers the declared response headers of an HTTP 413 response for ListConditions
+type ListConditionsResponse413Headers struct {
+	XRequestID *string
+}
+
+// ListConditionsResponse500Headers the declared response headers of an HTTP 500 response for ListConditions
+type ListConditionsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListConditionsResponse503Headers the declared response headers of an HTTP 503 response for ListConditions
+type ListConditionsResponse503Headers struct {
+	XRequestID *string
+}
+
+type ListConditionsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConditionList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListConditionsResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListConditionsResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListConditionsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListConditionsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListConditionsResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListConditionsResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListConditionsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListConditionsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListConditionsResponse) GetJSON200() *ConditionList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListConditionsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListConditionsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListConditionsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ListConditionsResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListConditionsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListConditionsResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListConditionsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListConditionsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListConditionsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListConditionsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateConditionResponse201Headers the declared response headers of an HTTP 201 response for CreateCondition
+type CreateConditionResponse201Headers struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+// CreateConditionResponse400Headers the declared response headers of an HTTP 400 response for CreateCondition
+type CreateConditionResponse400Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse401Headers the declared response headers of an HTTP 401 response for CreateCondition
+type CreateConditionResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// CreateConditionResponse403Headers the declared response headers of an HTTP 403 response for CreateCondition
+type CreateConditionResponse403Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse409Headers the declared response headers of an HTTP 409 response for CreateCondition
+type CreateConditionResponse409Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse413Headers the declared response headers of an HTTP 413 response for CreateCondition
+type CreateConditionResponse413Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse415Headers the declared response headers of an HTTP 415 response for CreateCondition
+type CreateConditionResponse415Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse422Headers the declared response headers of an HTTP 422 response for CreateCondition
+type CreateConditionResponse422Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse500Headers the declared response headers of an HTTP 500 response for CreateCondition
+type CreateConditionResponse500Headers struct {
+	XRequestID *string
+}
+
+// CreateConditionResponse503Headers the declared response headers of an HTTP 503 response for CreateCondition
+type CreateConditionResponse503Headers struct {
+	XRequestID *string
+}
+
+type CreateConditionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *ConditionResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *ConditionConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableContent
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateConditionResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateConditionResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateConditionResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreateConditionResponse403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateConditionResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateConditionResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateConditionResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateConditionResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateConditionResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateConditionResponse503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateConditionResponse) GetJSON201() *ConditionResponse {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateConditionResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateConditionResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateConditionResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateConditionResponse) GetJSON409() *ConditionConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateConditionResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateConditionResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateConditionResponse) GetJSON422() *UnprocessableContent {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateConditionResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateConditionResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateConditionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateConditionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateConditionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateConditionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// DeleteConditionResponse204Headers the declared response headers of an HTTP 204 response for DeleteCondition
+type DeleteConditionResponse204Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse400Headers the declared response headers of an HTTP 400 response for DeleteCondition
+type DeleteConditionResponse400Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse401Headers the declared response headers of an HTTP 401 response for DeleteCondition
+type DeleteConditionResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// DeleteConditionResponse403Headers the declared response headers of an HTTP 403 response for DeleteCondition
+type DeleteConditionResponse403Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse404Headers the declared response headers of an HTTP 404 response for DeleteCondition
+type DeleteConditionResponse404Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse412Headers the declared response headers of an HTTP 412 response for DeleteCondition
+type DeleteConditionResponse412Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse413Headers the declared response headers of an HTTP 413 response for DeleteCondition
+type DeleteConditionResponse413Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse500Headers the declared response headers of an HTTP 500 response for DeleteCondition
+type DeleteConditionResponse500Headers struct {
+	XRequestID *string
+}
+
+// DeleteConditionResponse503Headers the declared response headers of an HTTP 503 response for DeleteCondition
+type DeleteConditionResponse503Headers struct {
+	XRequestID *string
+}
+
+type DeleteConditionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteConditionResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteConditionResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteConditionResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteConditionResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteConditionResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteConditionResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *DeleteConditionResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteConditionResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteConditionResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteConditionResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteConditionResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteConditionResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteConditionResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r DeleteConditionResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r DeleteConditionResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteConditionResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteConditionResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteConditionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteConditionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteConditionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteConditionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetConditionResponse200Headers the declared response headers of an HTTP 200 response for GetCondition
+type GetConditionResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetConditionResponse304Headers the declared response headers of an HTTP 304 response for GetCondition
+type GetConditionResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetConditionResponse400Headers the declared response headers of an HTTP 400 response for GetCondition
+type GetConditionResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetConditionResponse401Headers the declared response headers of an HTTP 401 response for GetCondition
+type GetConditionResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetConditionResponse403Headers the declared response headers of an HTTP 403 response for GetCondition
+type GetConditionResponse403Headers struct {
+	XRequestID *string
+}
+
+// GetConditionResponse404Headers the declared response headers of an HTTP 404 response for GetCondition
+type GetConditionResponse404Headers struct {
+	XRequestID *string
+}
+
+// GetConditionResponse413Headers the declared response headers of an HTTP 413 response for GetCondition
+type GetConditionResponse413Headers struct {
+	XRequestID *string
+}
+
+// GetConditionResponse500Headers the declared response headers of an HTTP 500 response for GetCondition
+type GetConditionResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetConditionResponse503Headers the declared response headers of an HTTP 503 response for GetCondition
+type GetConditionResponse503Headers struct {
+	XRequestID *string
+}
+
+type GetConditionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConditionResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetConditionResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetConditionResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetConditionResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetConditionResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetConditionResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetConditionResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetConditionResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetConditionResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetConditionResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetConditionResponse) GetJSON200() *ConditionResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetConditionResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetConditionResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetConditionResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetConditionResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetConditionResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetConditionResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetConditionResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetConditionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetConditionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetConditionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetConditionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateConditionResponse200Headers the declared response headers of an HTTP 200 response for UpdateCondition
+type UpdateConditionResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// UpdateConditionResponse400Headers the declared response headers of an HTTP 400 response for UpdateCondition
+type UpdateConditionResponse400Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse401Headers the declared response headers of an HTTP 401 response for UpdateCondition
+type UpdateConditionResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// UpdateConditionResponse403Headers the declared response headers of an HTTP 403 response for UpdateCondition
+type UpdateConditionResponse403Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse404Headers the declared response headers of an HTTP 404 response for UpdateCondition
+type UpdateConditionResponse404Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse412Headers the declared response headers of an HTTP 412 response for UpdateCondition
+type UpdateConditionResponse412Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse413Headers the declared response headers of an HTTP 413 response for UpdateCondition
+type UpdateConditionResponse413Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse415Headers the declared response headers of an HTTP 415 response for UpdateCondition
+type UpdateConditionResponse415Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse422Headers the declared response headers of an HTTP 422 response for UpdateCondition
+type UpdateConditionResponse422Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse500Headers the declared response headers of an HTTP 500 response for UpdateCondition
+type UpdateConditionResponse500Headers struct {
+	XRequestID *string
+}
+
+// UpdateConditionResponse503Headers the declared response headers of an HTTP 503 response for UpdateCondition
+type UpdateConditionResponse503Headers struct {
+	XRequestID *string
+}
+
+type UpdateConditionResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ConditionResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableChange
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateConditionResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateConditionResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateConditionResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *UpdateConditionResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UpdateConditionResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *UpdateConditionResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateConditionResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateConditionResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UpdateConditionResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateConditionResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateConditionResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateConditionResponse) GetJSON200() *ConditionResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateConditionResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateConditionResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateConditionResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateConditionResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r UpdateConditionResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateConditionResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateConditionResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r UpdateConditionResponse) GetJSON422() *UnprocessableChange {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateConditionResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateConditionResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateConditionResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateConditionResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateConditionResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateConditionResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListConditionPermitsResponse200Headers the declared response headers of an HTTP 200 response for ListConditionPermits
+type ListConditionPermitsResponse200Headers struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse304Headers the declared response headers of an HTTP 304 response for ListConditionPermits
+type ListConditionPermitsResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse400Headers the declared response headers of an HTTP 400 response for ListConditionPermits
+type ListConditionPermitsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse401Headers the declared response headers of an HTTP 401 response for ListConditionPermits
+type ListConditionPermitsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListConditionPermitsResponse403Headers the declared response headers of an HTTP 403 response for ListConditionPermits
+type ListConditionPermitsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse404Headers the declared response headers of an HTTP 404 response for ListConditionPermits
+type ListConditionPermitsResponse404Headers struct {
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse413Headers the declared response headers of an HTTP 413 response for ListConditionPermits
+type ListConditionPermitsResponse413Headers struct {
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse500Headers the declared response headers of an HTTP 500 response for ListConditionPermits
+type ListConditionPermitsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListConditionPermitsResponse503Headers the declared response headers of an HTTP 503 response for ListConditionPermits
+type ListConditionPermitsResponse503Headers struct {
+	XRequestID *string
+}
+
+type ListConditionPermitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *PermitList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListConditionPermitsResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListConditionPermitsResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListConditionPermitsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListConditionPermitsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListConditionPermitsResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListConditionPermitsResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListConditionPermitsResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListConditionPermitsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListConditionPermitsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON200() *PermitList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListConditionPermitsResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListConditionPermitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListConditionPermitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListConditionPermitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListConditionPermitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListContactsResponse200Headers the declared response headers of an HTTP 200 response for ListContacts
+type ListContactsResponse200Headers struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+// ListContactsResponse304Headers the declared response headers of an HTTP 304 response for ListContacts
+type ListContactsResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// ListContactsResponse400Headers the declared response headers of an HTTP 400 response for ListContacts
+type ListContactsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListContactsResponse401Headers the declared response headers of an HTTP 401 response for ListContacts
+type ListContactsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListContactsResponse403Headers the declared response headers of an HTTP 403 response for ListContacts
+type ListContactsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListContactsResponse413Headers the declared response headers of an HTTP 413 response for ListContacts
+type ListContactsResponse413Headers struct {
+	XRequestID *string
+}
+
+// ListContactsResponse500Headers the declared response headers of an HTTP 500 response for ListContacts
+type ListContactsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListContactsResponse503Headers the declared response headers of an HTTP 503 response for ListContacts
+type ListContactsResponse503Headers struct {
+	XRequestID *string
+}
+
+type ListContactsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ContactList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListContactsResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListContactsResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListContactsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListContactsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListContactsResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListContactsResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListContactsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListContactsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListContactsResponse) GetJSON200() *ContactList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListContactsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListContactsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListContactsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ListContactsResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListContactsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListContactsResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListContactsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListContactsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListContactsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListContactsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetContactResponse200Headers the declared response headers of an HTTP 200 response for GetContact
+type GetContactResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetContactResponse304Headers the declared response headers of an HTTP 304 response for GetContact
+type GetContactResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetContactResponse400Headers the declared response headers of an HTTP 400 response for GetContact
+type GetContactResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetContactResponse401Headers the declared response headers of an HTTP 401 response for GetContact
+type GetContactResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetContactResponse403Headers the declared response headers of an HTTP 403 response for GetContact
+type GetContactResponse403Headers struct {
+	XRequestID *string
+}
+
+// GetContactResponse404Headers the declared response headers of an HTTP 404 response for GetContact
+type GetContactResponse404Headers struct {
+	XRequestID *string
+}
+
+// GetContactResponse413Headers the declared response headers of an HTTP 413 response for GetContact
+type GetContactResponse413Headers struct {
+	XRequestID *string
+}
+
+// GetContactResponse500Headers the declared response headers of an HTTP 500 response for GetContact
+type GetContactResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetContactResponse503Headers the declared response headers of an HTTP 503 response for GetContact
+type GetContactResponse503Headers struct {
+	XRequestID *string
+}
+
+type GetContactResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *ContactResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetContactResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetContactResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetContactResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetContactResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetContactResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetContactResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetContactResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetContactResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetContactResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetContactResponse) GetJSON200() *ContactResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetContactResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetContactResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetContactResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetContactResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetContactResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetContactResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetContactResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetContactResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetContactResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetContactResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetContactResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
 }
 
 // ListJurisdictionsResponse200Headers the declared response headers of an HTTP 200 response for ListJurisdictions
@@ -1866,6 +7120,634 @@ func (r GetMeResponse) ContentType() string {
 	return ""
 }
 
+// DeleteNoteResponse204Headers the declared response headers of an HTTP 204 response for DeleteNote
+type DeleteNoteResponse204Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse400Headers the declared response headers of an HTTP 400 response for DeleteNote
+type DeleteNoteResponse400Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse401Headers the declared response headers of an HTTP 401 response for DeleteNote
+type DeleteNoteResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// DeleteNoteResponse403Headers the declared response headers of an HTTP 403 response for DeleteNote
+type DeleteNoteResponse403Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse404Headers the declared response headers of an HTTP 404 response for DeleteNote
+type DeleteNoteResponse404Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse412Headers the declared response headers of an HTTP 412 response for DeleteNote
+type DeleteNoteResponse412Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse413Headers the declared response headers of an HTTP 413 response for DeleteNote
+type DeleteNoteResponse413Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse500Headers the declared response headers of an HTTP 500 response for DeleteNote
+type DeleteNoteResponse500Headers struct {
+	XRequestID *string
+}
+
+// DeleteNoteResponse503Headers the declared response headers of an HTTP 503 response for DeleteNote
+type DeleteNoteResponse503Headers struct {
+	XRequestID *string
+}
+
+type DeleteNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *DeleteNoteResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *DeleteNoteResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *DeleteNoteResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *DeleteNoteResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *DeleteNoteResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *DeleteNoteResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *DeleteNoteResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *DeleteNoteResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *DeleteNoteResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r DeleteNoteResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r DeleteNoteResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r DeleteNoteResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r DeleteNoteResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r DeleteNoteResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r DeleteNoteResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r DeleteNoteResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r DeleteNoteResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r DeleteNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r DeleteNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r DeleteNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r DeleteNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetNoteResponse200Headers the declared response headers of an HTTP 200 response for GetNote
+type GetNoteResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetNoteResponse304Headers the declared response headers of an HTTP 304 response for GetNote
+type GetNoteResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetNoteResponse400Headers the declared response headers of an HTTP 400 response for GetNote
+type GetNoteResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetNoteResponse401Headers the declared response headers of an HTTP 401 response for GetNote
+type GetNoteResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetNoteResponse403Headers the declared response headers of an HTTP 403 response for GetNote
+type GetNoteResponse403Headers struct {
+	XRequestID *string
+}
+
+// GetNoteResponse404Headers the declared response headers of an HTTP 404 response for GetNote
+type GetNoteResponse404Headers struct {
+	XRequestID *string
+}
+
+// GetNoteResponse413Headers the declared response headers of an HTTP 413 response for GetNote
+type GetNoteResponse413Headers struct {
+	XRequestID *string
+}
+
+// GetNoteResponse500Headers the declared response headers of an HTTP 500 response for GetNote
+type GetNoteResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetNoteResponse503Headers the declared response headers of an HTTP 503 response for GetNote
+type GetNoteResponse503Headers struct {
+	XRequestID *string
+}
+
+type GetNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoteResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetNoteResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetNoteResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetNoteResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetNoteResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetNoteResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetNoteResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetNoteResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetNoteResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetNoteResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetNoteResponse) GetJSON200() *NoteResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetNoteResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetNoteResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetNoteResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetNoteResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetNoteResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetNoteResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetNoteResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateNoteResponse200Headers the declared response headers of an HTTP 200 response for UpdateNote
+type UpdateNoteResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// UpdateNoteResponse400Headers the declared response headers of an HTTP 400 response for UpdateNote
+type UpdateNoteResponse400Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse401Headers the declared response headers of an HTTP 401 response for UpdateNote
+type UpdateNoteResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// UpdateNoteResponse403Headers the declared response headers of an HTTP 403 response for UpdateNote
+type UpdateNoteResponse403Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse404Headers the declared response headers of an HTTP 404 response for UpdateNote
+type UpdateNoteResponse404Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse412Headers the declared response headers of an HTTP 412 response for UpdateNote
+type UpdateNoteResponse412Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse413Headers the declared response headers of an HTTP 413 response for UpdateNote
+type UpdateNoteResponse413Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse415Headers the declared response headers of an HTTP 415 response for UpdateNote
+type UpdateNoteResponse415Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse422Headers the declared response headers of an HTTP 422 response for UpdateNote
+type UpdateNoteResponse422Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse500Headers the declared response headers of an HTTP 500 response for UpdateNote
+type UpdateNoteResponse500Headers struct {
+	XRequestID *string
+}
+
+// UpdateNoteResponse503Headers the declared response headers of an HTTP 503 response for UpdateNote
+type UpdateNoteResponse503Headers struct {
+	XRequestID *string
+}
+
+type UpdateNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoteResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableChange
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateNoteResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateNoteResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateNoteResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *UpdateNoteResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UpdateNoteResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *UpdateNoteResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateNoteResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateNoteResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UpdateNoteResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateNoteResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateNoteResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateNoteResponse) GetJSON200() *NoteResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateNoteResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateNoteResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateNoteResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateNoteResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r UpdateNoteResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateNoteResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateNoteResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r UpdateNoteResponse) GetJSON422() *UnprocessableChange {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateNoteResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateNoteResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetOrganizationResponse200Headers the declared response headers of an HTTP 200 response for GetOrganization
+type GetOrganizationResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetOrganizationResponse304Headers the declared response headers of an HTTP 304 response for GetOrganization
+type GetOrganizationResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetOrganizationResponse400Headers the declared response headers of an HTTP 400 response for GetOrganization
+type GetOrganizationResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetOrganizationResponse401Headers the declared response headers of an HTTP 401 response for GetOrganization
+type GetOrganizationResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetOrganizationResponse413Headers the declared response headers of an HTTP 413 response for GetOrganization
+type GetOrganizationResponse413Headers struct {
+	XRequestID *string
+}
+
+// GetOrganizationResponse500Headers the declared response headers of an HTTP 500 response for GetOrganization
+type GetOrganizationResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetOrganizationResponse503Headers the declared response headers of an HTTP 503 response for GetOrganization
+type GetOrganizationResponse503Headers struct {
+	XRequestID *string
+}
+
+type GetOrganizationResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *OrganizationResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetOrganizationResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetOrganizationResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetOrganizationResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetOrganizationResponse401Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetOrganizationResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetOrganizationResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetOrganizationResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetOrganizationResponse) GetJSON200() *OrganizationResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetOrganizationResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetOrganizationResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetOrganizationResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetOrganizationResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetOrganizationResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetOrganizationResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetOrganizationResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetOrganizationResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetOrganizationResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
 // ListPermitsResponse200Headers the declared response headers of an HTTP 200 response for ListPermits
 type ListPermitsResponse200Headers struct {
 	ETag       *string
@@ -2003,6 +7885,155 @@ func (r ListPermitsResponse) StatusCode() int {
 
 // ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
 func (r ListPermitsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ExportPermitsResponse200Headers the declared response headers of an HTTP 200 response for ExportPermits
+type ExportPermitsResponse200Headers struct {
+	ContentDisposition *string
+	XRequestID         *string
+}
+
+// ExportPermitsResponse400Headers the declared response headers of an HTTP 400 response for ExportPermits
+type ExportPermitsResponse400Headers struct {
+	XRequestID *string
+}
+
+// ExportPermitsResponse401Headers the declared response headers of an HTTP 401 response for ExportPermits
+type ExportPermitsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ExportPermitsResponse403Headers the declared response headers of an HTTP 403 response for ExportPermits
+type ExportPermitsResponse403Headers struct {
+	XRequestID *string
+}
+
+// ExportPermitsResponse413Headers the declared response headers of an HTTP 413 response for ExportPermits
+type ExportPermitsResponse413Headers struct {
+	XRequestID *string
+}
+
+// ExportPermitsResponse429Headers the declared response headers of an HTTP 429 response for ExportPermits
+type ExportPermitsResponse429Headers struct {
+	RetryAfter *int32
+	XRequestID *string
+}
+
+// ExportPermitsResponse500Headers the declared response headers of an HTTP 500 response for ExportPermits
+type ExportPermitsResponse500Headers struct {
+	XRequestID *string
+}
+
+// ExportPermitsResponse503Headers the declared response headers of an HTTP 503 response for ExportPermits
+type ExportPermitsResponse503Headers struct {
+	XRequestID *string
+}
+
+type ExportPermitsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// ApplicationGeoJSON200 the response for an HTTP 200 `application/geo+json` response
+	ApplicationGeoJSON200 *PermitFeatureCollection
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON429 the response for an HTTP 429 `application/json` response
+	JSON429 *TooManyExports
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ExportPermitsResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ExportPermitsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ExportPermitsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ExportPermitsResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ExportPermitsResponse413Headers
+	// Headers429 the parsed response headers for an HTTP 429 response
+	Headers429 *ExportPermitsResponse429Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ExportPermitsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ExportPermitsResponse503Headers
+}
+
+// GetApplicationGeoJSON200 returns the response for an HTTP 200 `application/geo+json` response
+func (r ExportPermitsResponse) GetApplicationGeoJSON200() *PermitFeatureCollection {
+	return r.ApplicationGeoJSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ExportPermitsResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ExportPermitsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ExportPermitsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ExportPermitsResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON429 returns the response for an HTTP 429 `application/json` response
+func (r ExportPermitsResponse) GetJSON429() *TooManyExports {
+	return r.JSON429
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ExportPermitsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ExportPermitsResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ExportPermitsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ExportPermitsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ExportPermitsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ExportPermitsResponse) ContentType() string {
 	if r.HTTPResponse != nil {
 		return r.HTTPResponse.Header.Get("Content-Type")
 	}
@@ -2322,6 +8353,1547 @@ func (r ListPermitHistoryResponse) ContentType() string {
 	return ""
 }
 
+// ListNotesResponse200Headers the declared response headers of an HTTP 200 response for ListNotes
+type ListNotesResponse200Headers struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+// ListNotesResponse304Headers the declared response headers of an HTTP 304 response for ListNotes
+type ListNotesResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// ListNotesResponse400Headers the declared response headers of an HTTP 400 response for ListNotes
+type ListNotesResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListNotesResponse401Headers the declared response headers of an HTTP 401 response for ListNotes
+type ListNotesResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListNotesResponse403Headers the declared response headers of an HTTP 403 response for ListNotes
+type ListNotesResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListNotesResponse404Headers the declared response headers of an HTTP 404 response for ListNotes
+type ListNotesResponse404Headers struct {
+	XRequestID *string
+}
+
+// ListNotesResponse413Headers the declared response headers of an HTTP 413 response for ListNotes
+type ListNotesResponse413Headers struct {
+	XRequestID *string
+}
+
+// ListNotesResponse500Headers the declared response headers of an HTTP 500 response for ListNotes
+type ListNotesResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListNotesResponse503Headers the declared response headers of an HTTP 503 response for ListNotes
+type ListNotesResponse503Headers struct {
+	XRequestID *string
+}
+
+type ListNotesResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *NoteList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListNotesResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListNotesResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListNotesResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListNotesResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListNotesResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *ListNotesResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListNotesResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListNotesResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListNotesResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListNotesResponse) GetJSON200() *NoteList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListNotesResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListNotesResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListNotesResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r ListNotesResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ListNotesResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListNotesResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListNotesResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListNotesResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListNotesResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListNotesResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListNotesResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// CreateNoteResponse201Headers the declared response headers of an HTTP 201 response for CreateNote
+type CreateNoteResponse201Headers struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+// CreateNoteResponse400Headers the declared response headers of an HTTP 400 response for CreateNote
+type CreateNoteResponse400Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse401Headers the declared response headers of an HTTP 401 response for CreateNote
+type CreateNoteResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// CreateNoteResponse403Headers the declared response headers of an HTTP 403 response for CreateNote
+type CreateNoteResponse403Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse404Headers the declared response headers of an HTTP 404 response for CreateNote
+type CreateNoteResponse404Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse409Headers the declared response headers of an HTTP 409 response for CreateNote
+type CreateNoteResponse409Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse413Headers the declared response headers of an HTTP 413 response for CreateNote
+type CreateNoteResponse413Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse415Headers the declared response headers of an HTTP 415 response for CreateNote
+type CreateNoteResponse415Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse422Headers the declared response headers of an HTTP 422 response for CreateNote
+type CreateNoteResponse422Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse500Headers the declared response headers of an HTTP 500 response for CreateNote
+type CreateNoteResponse500Headers struct {
+	XRequestID *string
+}
+
+// CreateNoteResponse503Headers the declared response headers of an HTTP 503 response for CreateNote
+type CreateNoteResponse503Headers struct {
+	XRequestID *string
+}
+
+type CreateNoteResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *NoteResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *NoteConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableContent
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *CreateNoteResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *CreateNoteResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *CreateNoteResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *CreateNoteResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *CreateNoteResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *CreateNoteResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *CreateNoteResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *CreateNoteResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *CreateNoteResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *CreateNoteResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *CreateNoteResponse503Headers
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r CreateNoteResponse) GetJSON201() *NoteResponse {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r CreateNoteResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r CreateNoteResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r CreateNoteResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r CreateNoteResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r CreateNoteResponse) GetJSON409() *NoteConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r CreateNoteResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r CreateNoteResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r CreateNoteResponse) GetJSON422() *UnprocessableContent {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r CreateNoteResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r CreateNoteResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r CreateNoteResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r CreateNoteResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r CreateNoteResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r CreateNoteResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListWatchlistResponse200Headers the declared response headers of an HTTP 200 response for ListWatchlist
+type ListWatchlistResponse200Headers struct {
+	ETag       *string
+	Link       *string
+	XRequestID *string
+}
+
+// ListWatchlistResponse304Headers the declared response headers of an HTTP 304 response for ListWatchlist
+type ListWatchlistResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// ListWatchlistResponse400Headers the declared response headers of an HTTP 400 response for ListWatchlist
+type ListWatchlistResponse400Headers struct {
+	XRequestID *string
+}
+
+// ListWatchlistResponse401Headers the declared response headers of an HTTP 401 response for ListWatchlist
+type ListWatchlistResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// ListWatchlistResponse403Headers the declared response headers of an HTTP 403 response for ListWatchlist
+type ListWatchlistResponse403Headers struct {
+	XRequestID *string
+}
+
+// ListWatchlistResponse413Headers the declared response headers of an HTTP 413 response for ListWatchlist
+type ListWatchlistResponse413Headers struct {
+	XRequestID *string
+}
+
+// ListWatchlistResponse500Headers the declared response headers of an HTTP 500 response for ListWatchlist
+type ListWatchlistResponse500Headers struct {
+	XRequestID *string
+}
+
+// ListWatchlistResponse503Headers the declared response headers of an HTTP 503 response for ListWatchlist
+type ListWatchlistResponse503Headers struct {
+	XRequestID *string
+}
+
+type ListWatchlistResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchlistItemList
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *ListWatchlistResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *ListWatchlistResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *ListWatchlistResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *ListWatchlistResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *ListWatchlistResponse403Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *ListWatchlistResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *ListWatchlistResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *ListWatchlistResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r ListWatchlistResponse) GetJSON200() *WatchlistItemList {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r ListWatchlistResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r ListWatchlistResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r ListWatchlistResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r ListWatchlistResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r ListWatchlistResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r ListWatchlistResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r ListWatchlistResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r ListWatchlistResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r ListWatchlistResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r ListWatchlistResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// AddWatchlistItemResponse200Headers the declared response headers of an HTTP 200 response for AddWatchlistItem
+type AddWatchlistItemResponse200Headers struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	XRequestID          *string
+}
+
+// AddWatchlistItemResponse201Headers the declared response headers of an HTTP 201 response for AddWatchlistItem
+type AddWatchlistItemResponse201Headers struct {
+	ETag                *string
+	IdempotencyReplayed *bool
+	Location            *string
+	XRequestID          *string
+}
+
+// AddWatchlistItemResponse400Headers the declared response headers of an HTTP 400 response for AddWatchlistItem
+type AddWatchlistItemResponse400Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse401Headers the declared response headers of an HTTP 401 response for AddWatchlistItem
+type AddWatchlistItemResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// AddWatchlistItemResponse403Headers the declared response headers of an HTTP 403 response for AddWatchlistItem
+type AddWatchlistItemResponse403Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse404Headers the declared response headers of an HTTP 404 response for AddWatchlistItem
+type AddWatchlistItemResponse404Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse409Headers the declared response headers of an HTTP 409 response for AddWatchlistItem
+type AddWatchlistItemResponse409Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse413Headers the declared response headers of an HTTP 413 response for AddWatchlistItem
+type AddWatchlistItemResponse413Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse415Headers the declared response headers of an HTTP 415 response for AddWatchlistItem
+type AddWatchlistItemResponse415Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse422Headers the declared response headers of an HTTP 422 response for AddWatchlistItem
+type AddWatchlistItemResponse422Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse500Headers the declared response headers of an HTTP 500 response for AddWatchlistItem
+type AddWatchlistItemResponse500Headers struct {
+	XRequestID *string
+}
+
+// AddWatchlistItemResponse503Headers the declared response headers of an HTTP 503 response for AddWatchlistItem
+type AddWatchlistItemResponse503Headers struct {
+	XRequestID *string
+}
+
+type AddWatchlistItemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchlistItemResponse
+	// JSON201 the response for an HTTP 201 `application/json` response
+	JSON201 *WatchlistItemResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *WatchlistConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableContent
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *AddWatchlistItemResponse200Headers
+	// Headers201 the parsed response headers for an HTTP 201 response
+	Headers201 *AddWatchlistItemResponse201Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *AddWatchlistItemResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *AddWatchlistItemResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *AddWatchlistItemResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *AddWatchlistItemResponse404Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *AddWatchlistItemResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *AddWatchlistItemResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *AddWatchlistItemResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *AddWatchlistItemResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *AddWatchlistItemResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *AddWatchlistItemResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON200() *WatchlistItemResponse {
+	return r.JSON200
+}
+
+// GetJSON201 returns the response for an HTTP 201 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON201() *WatchlistItemResponse {
+	return r.JSON201
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON409() *WatchlistConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON422() *UnprocessableContent {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r AddWatchlistItemResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r AddWatchlistItemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r AddWatchlistItemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r AddWatchlistItemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r AddWatchlistItemResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// BatchAddWatchlistItemsResponse200Headers the declared response headers of an HTTP 200 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse200Headers struct {
+	IdempotencyReplayed *bool
+	XRequestID          *string
+}
+
+// BatchAddWatchlistItemsResponse400Headers the declared response headers of an HTTP 400 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse400Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse401Headers the declared response headers of an HTTP 401 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// BatchAddWatchlistItemsResponse403Headers the declared response headers of an HTTP 403 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse403Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse409Headers the declared response headers of an HTTP 409 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse409Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse413Headers the declared response headers of an HTTP 413 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse413Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse415Headers the declared response headers of an HTTP 415 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse415Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse422Headers the declared response headers of an HTTP 422 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse422Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse500Headers the declared response headers of an HTTP 500 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse500Headers struct {
+	XRequestID *string
+}
+
+// BatchAddWatchlistItemsResponse503Headers the declared response headers of an HTTP 503 response for BatchAddWatchlistItems
+type BatchAddWatchlistItemsResponse503Headers struct {
+	XRequestID *string
+}
+
+type BatchAddWatchlistItemsResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchlistBatchResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON409 the response for an HTTP 409 `application/json` response
+	JSON409 *IdempotencyConflict
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableContent
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *BatchAddWatchlistItemsResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *BatchAddWatchlistItemsResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *BatchAddWatchlistItemsResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *BatchAddWatchlistItemsResponse403Headers
+	// Headers409 the parsed response headers for an HTTP 409 response
+	Headers409 *BatchAddWatchlistItemsResponse409Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *BatchAddWatchlistItemsResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *BatchAddWatchlistItemsResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *BatchAddWatchlistItemsResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *BatchAddWatchlistItemsResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *BatchAddWatchlistItemsResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON200() *WatchlistBatchResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON409 returns the response for an HTTP 409 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON409() *IdempotencyConflict {
+	return r.JSON409
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON422() *UnprocessableContent {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r BatchAddWatchlistItemsResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r BatchAddWatchlistItemsResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r BatchAddWatchlistItemsResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r BatchAddWatchlistItemsResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r BatchAddWatchlistItemsResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// RemoveWatchlistItemResponse204Headers the declared response headers of an HTTP 204 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse204Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse400Headers the declared response headers of an HTTP 400 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse400Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse401Headers the declared response headers of an HTTP 401 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// RemoveWatchlistItemResponse403Headers the declared response headers of an HTTP 403 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse403Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse404Headers the declared response headers of an HTTP 404 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse404Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse412Headers the declared response headers of an HTTP 412 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse412Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse413Headers the declared response headers of an HTTP 413 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse413Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse500Headers the declared response headers of an HTTP 500 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse500Headers struct {
+	XRequestID *string
+}
+
+// RemoveWatchlistItemResponse503Headers the declared response headers of an HTTP 503 response for RemoveWatchlistItem
+type RemoveWatchlistItemResponse503Headers struct {
+	XRequestID *string
+}
+
+type RemoveWatchlistItemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers204 the parsed response headers for an HTTP 204 response
+	Headers204 *RemoveWatchlistItemResponse204Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *RemoveWatchlistItemResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *RemoveWatchlistItemResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *RemoveWatchlistItemResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *RemoveWatchlistItemResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *RemoveWatchlistItemResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *RemoveWatchlistItemResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *RemoveWatchlistItemResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *RemoveWatchlistItemResponse503Headers
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r RemoveWatchlistItemResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r RemoveWatchlistItemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r RemoveWatchlistItemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r RemoveWatchlistItemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r RemoveWatchlistItemResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// GetWatchlistItemResponse200Headers the declared response headers of an HTTP 200 response for GetWatchlistItem
+type GetWatchlistItemResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse304Headers the declared response headers of an HTTP 304 response for GetWatchlistItem
+type GetWatchlistItemResponse304Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse400Headers the declared response headers of an HTTP 400 response for GetWatchlistItem
+type GetWatchlistItemResponse400Headers struct {
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse401Headers the declared response headers of an HTTP 401 response for GetWatchlistItem
+type GetWatchlistItemResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// GetWatchlistItemResponse403Headers the declared response headers of an HTTP 403 response for GetWatchlistItem
+type GetWatchlistItemResponse403Headers struct {
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse404Headers the declared response headers of an HTTP 404 response for GetWatchlistItem
+type GetWatchlistItemResponse404Headers struct {
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse413Headers the declared response headers of an HTTP 413 response for GetWatchlistItem
+type GetWatchlistItemResponse413Headers struct {
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse500Headers the declared response headers of an HTTP 500 response for GetWatchlistItem
+type GetWatchlistItemResponse500Headers struct {
+	XRequestID *string
+}
+
+// GetWatchlistItemResponse503Headers the declared response headers of an HTTP 503 response for GetWatchlistItem
+type GetWatchlistItemResponse503Headers struct {
+	XRequestID *string
+}
+
+type GetWatchlistItemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchlistItemResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *BadRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *GetWatchlistItemResponse200Headers
+	// Headers304 the parsed response headers for an HTTP 304 response
+	Headers304 *GetWatchlistItemResponse304Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *GetWatchlistItemResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *GetWatchlistItemResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *GetWatchlistItemResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *GetWatchlistItemResponse404Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *GetWatchlistItemResponse413Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *GetWatchlistItemResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *GetWatchlistItemResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON200() *WatchlistItemResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON400() *BadRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r GetWatchlistItemResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r GetWatchlistItemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r GetWatchlistItemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r GetWatchlistItemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r GetWatchlistItemResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// UpdateWatchlistItemResponse200Headers the declared response headers of an HTTP 200 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse200Headers struct {
+	ETag       *string
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse400Headers the declared response headers of an HTTP 400 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse400Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse401Headers the declared response headers of an HTTP 401 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse401Headers struct {
+	WWWAuthenticate *string
+	XRequestID      *string
+}
+
+// UpdateWatchlistItemResponse403Headers the declared response headers of an HTTP 403 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse403Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse404Headers the declared response headers of an HTTP 404 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse404Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse412Headers the declared response headers of an HTTP 412 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse412Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse413Headers the declared response headers of an HTTP 413 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse413Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse415Headers the declared response headers of an HTTP 415 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse415Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse422Headers the declared response headers of an HTTP 422 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse422Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse500Headers the declared response headers of an HTTP 500 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse500Headers struct {
+	XRequestID *string
+}
+
+// UpdateWatchlistItemResponse503Headers the declared response headers of an HTTP 503 response for UpdateWatchlistItem
+type UpdateWatchlistItemResponse503Headers struct {
+	XRequestID *string
+}
+
+type UpdateWatchlistItemResponse struct {
+	Body         []byte
+	HTTPResponse *http.Response
+	// JSON200 the response for an HTTP 200 `application/json` response
+	JSON200 *WatchlistItemResponse
+	// JSON400 the response for an HTTP 400 `application/json` response
+	JSON400 *MalformedRequest
+	// JSON401 the response for an HTTP 401 `application/json` response
+	JSON401 *Unauthorized
+	// JSON403 the response for an HTTP 403 `application/json` response
+	JSON403 *Forbidden
+	// JSON404 the response for an HTTP 404 `application/json` response
+	JSON404 *NotFound
+	// JSON412 the response for an HTTP 412 `application/json` response
+	JSON412 *PreconditionFailed
+	// JSON413 the response for an HTTP 413 `application/json` response
+	JSON413 *ContentTooLarge
+	// JSON415 the response for an HTTP 415 `application/json` response
+	JSON415 *UnsupportedMediaType
+	// JSON422 the response for an HTTP 422 `application/json` response
+	JSON422 *UnprocessableChange
+	// JSON500 the response for an HTTP 500 `application/json` response
+	JSON500 *InternalError
+	// JSON503 the response for an HTTP 503 `application/json` response
+	JSON503 *ServiceUnavailable
+	// Headers200 the parsed response headers for an HTTP 200 response
+	Headers200 *UpdateWatchlistItemResponse200Headers
+	// Headers400 the parsed response headers for an HTTP 400 response
+	Headers400 *UpdateWatchlistItemResponse400Headers
+	// Headers401 the parsed response headers for an HTTP 401 response
+	Headers401 *UpdateWatchlistItemResponse401Headers
+	// Headers403 the parsed response headers for an HTTP 403 response
+	Headers403 *UpdateWatchlistItemResponse403Headers
+	// Headers404 the parsed response headers for an HTTP 404 response
+	Headers404 *UpdateWatchlistItemResponse404Headers
+	// Headers412 the parsed response headers for an HTTP 412 response
+	Headers412 *UpdateWatchlistItemResponse412Headers
+	// Headers413 the parsed response headers for an HTTP 413 response
+	Headers413 *UpdateWatchlistItemResponse413Headers
+	// Headers415 the parsed response headers for an HTTP 415 response
+	Headers415 *UpdateWatchlistItemResponse415Headers
+	// Headers422 the parsed response headers for an HTTP 422 response
+	Headers422 *UpdateWatchlistItemResponse422Headers
+	// Headers500 the parsed response headers for an HTTP 500 response
+	Headers500 *UpdateWatchlistItemResponse500Headers
+	// Headers503 the parsed response headers for an HTTP 503 response
+	Headers503 *UpdateWatchlistItemResponse503Headers
+}
+
+// GetJSON200 returns the response for an HTTP 200 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON200() *WatchlistItemResponse {
+	return r.JSON200
+}
+
+// GetJSON400 returns the response for an HTTP 400 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON400() *MalformedRequest {
+	return r.JSON400
+}
+
+// GetJSON401 returns the response for an HTTP 401 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON401() *Unauthorized {
+	return r.JSON401
+}
+
+// GetJSON403 returns the response for an HTTP 403 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON403() *Forbidden {
+	return r.JSON403
+}
+
+// GetJSON404 returns the response for an HTTP 404 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON404() *NotFound {
+	return r.JSON404
+}
+
+// GetJSON412 returns the response for an HTTP 412 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON412() *PreconditionFailed {
+	return r.JSON412
+}
+
+// GetJSON413 returns the response for an HTTP 413 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON413() *ContentTooLarge {
+	return r.JSON413
+}
+
+// GetJSON415 returns the response for an HTTP 415 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON415() *UnsupportedMediaType {
+	return r.JSON415
+}
+
+// GetJSON422 returns the response for an HTTP 422 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON422() *UnprocessableChange {
+	return r.JSON422
+}
+
+// GetJSON500 returns the response for an HTTP 500 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON500() *InternalError {
+	return r.JSON500
+}
+
+// GetJSON503 returns the response for an HTTP 503 `application/json` response
+func (r UpdateWatchlistItemResponse) GetJSON503() *ServiceUnavailable {
+	return r.JSON503
+}
+
+// GetBody returns the raw response body bytes
+func (r UpdateWatchlistItemResponse) GetBody() []byte {
+	return r.Body
+}
+
+// Status returns HTTPResponse.Status
+func (r UpdateWatchlistItemResponse) Status() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Status
+	}
+	return http.StatusText(0)
+}
+
+// StatusCode returns HTTPResponse.StatusCode
+func (r UpdateWatchlistItemResponse) StatusCode() int {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.StatusCode
+	}
+	return 0
+}
+
+// ContentType is a convenience method to retrieve the Content-Type value from the HTTP response headers
+func (r UpdateWatchlistItemResponse) ContentType() string {
+	if r.HTTPResponse != nil {
+		return r.HTTPResponse.Header.Get("Content-Type")
+	}
+	return ""
+}
+
+// ListConditionsWithResponse List Portfolio conditions
+//
+// Your organization's conditions, the oldest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conditions (the `ListConditions` operationId).
+func (c *ClientWithResponses) ListConditionsWithResponse(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*ListConditionsResponse, error) {
+	rsp, err := c.ListConditions(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListConditionsResponse(rsp)
+}
+
+// CreateConditionWithBodyWithResponse Create a Portfolio condition
+//
+// The permits that match already are found at once, those to come when they are imported.
+//
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+// any order. A location matches within `radius_m` metres of its point.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+func (c *ClientWithResponses) CreateConditionWithBodyWithResponse(ctx context.Context, params *CreateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateConditionResponse, error) {
+	rsp, err := c.CreateConditionWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateConditionResponse(rsp)
+}
+
+// CreateConditionWithResponse Create a Portfolio condition
+//
+// The permits that match already are found at once, those to come when they are imported.
+//
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
+// any order. A location matches within `radius_m` metres of its point.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
+func (c *ClientWithResponses) CreateConditionWithResponse(ctx context.Context, params *CreateConditionParams, body CreateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateConditionResponse, error) {
+	rsp, err := c.CreateCondition(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateConditionResponse(rsp)
+}
+
+// DeleteConditionWithResponse Delete a Portfolio condition
+//
+// Permits that no other condition matches leave the portfolio.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
+func (c *ClientWithResponses) DeleteConditionWithResponse(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*DeleteConditionResponse, error) {
+	rsp, err := c.DeleteCondition(ctx, conditionID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteConditionResponse(rsp)
+}
+
+// GetConditionWithResponse Get a Portfolio condition
+//
+// A condition with the number of permits that match it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
+func (c *ClientWithResponses) GetConditionWithResponse(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*GetConditionResponse, error) {
+	rsp, err := c.GetCondition(ctx, conditionID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetConditionResponse(rsp)
+}
+
+// UpdateConditionWithBodyWithResponse Change a Portfolio condition
+//
+// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+// permits are found anew.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+func (c *ClientWithResponses) UpdateConditionWithBodyWithResponse(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateConditionResponse, error) {
+	rsp, err := c.UpdateConditionWithBody(ctx, conditionID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConditionResponse(rsp)
+}
+
+// UpdateConditionWithResponse Change a Portfolio condition
+//
+// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
+// permits are found anew.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
+func (c *ClientWithResponses) UpdateConditionWithResponse(ctx context.Context, conditionID ConditionID, params *UpdateConditionParams, body UpdateConditionJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateConditionResponse, error) {
+	rsp, err := c.UpdateCondition(ctx, conditionID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateConditionResponse(rsp)
+}
+
+// ListConditionPermitsWithResponse List a condition's permits
+//
+// The permits that match the condition, in the order in which they came to Plotwise.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
+func (c *ClientWithResponses) ListConditionPermitsWithResponse(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*ListConditionPermitsResponse, error) {
+	rsp, err := c.ListConditionPermits(ctx, conditionID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListConditionPermitsResponse(rsp)
+}
+
+// ListContactsWithResponse List contacts
+//
+// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+//
+// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
+// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
+// other leads to the one that stayed.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
+func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*ListContactsResponse, error) {
+	rsp, err := c.ListContacts(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListContactsResponse(rsp)
+}
+
+// GetContactWithResponse Get a contact
+//
+// A contact by its id, or by one of those that were merged into it.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
+func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*GetContactResponse, error) {
+	rsp, err := c.GetContact(ctx, contactID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetContactResponse(rsp)
+}
+
 // ListJurisdictionsWithResponse List jurisdictions
 //
 // Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
@@ -2352,10 +9924,85 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors 
 	return ParseGetMeResponse(rsp)
 }
 
+// DeleteNoteWithResponse Delete a note
+//
+// The note is gone for good.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
+func (c *ClientWithResponses) DeleteNoteWithResponse(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*DeleteNoteResponse, error) {
+	rsp, err := c.DeleteNote(ctx, noteID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseDeleteNoteResponse(rsp)
+}
+
+// GetNoteWithResponse Get a note
+//
+// A note of your organization.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
+func (c *ClientWithResponses) GetNoteWithResponse(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*GetNoteResponse, error) {
+	rsp, err := c.GetNote(ctx, noteID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetNoteResponse(rsp)
+}
+
+// UpdateNoteWithBodyWithResponse Change a note
+//
+// The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+func (c *ClientWithResponses) UpdateNoteWithBodyWithResponse(ctx context.Context, noteID NoteID, params *UpdateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateNoteResponse, error) {
+	rsp, err := c.UpdateNoteWithBody(ctx, noteID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateNoteResponse(rsp)
+}
+
+// UpdateNoteWithResponse Change a note
+//
+// The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
+func (c *ClientWithResponses) UpdateNoteWithResponse(ctx context.Context, noteID NoteID, params *UpdateNoteParams, body UpdateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateNoteResponse, error) {
+	rsp, err := c.UpdateNote(ctx, noteID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateNoteResponse(rsp)
+}
+
+// GetOrganizationWithResponse Get the organization
+//
+// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
+func (c *ClientWithResponses) GetOrganizationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error) {
+	rsp, err := c.GetOrganization(ctx, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetOrganizationResponse(rsp)
+}
+
 // ListPermitsWithResponse List permits
 //
-// The permits on your organization's watchlist, or with `scope=all` every permit that Plotwise knows. Filters
-// combine: a permit has to pass all of them; a filter given several times accepts any of its values.
+// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
+// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
 // To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
 // the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
@@ -2372,9 +10019,29 @@ func (c *ClientWithResponses) ListPermitsWithResponse(ctx context.Context, param
 	return ParseListPermitsResponse(rsp)
 }
 
+// ExportPermitsWithResponse Export permits
+//
+// Every permit that passes the filters, in one answer without paging: as CSV (RFC 4180, with a header), as one JSON
+// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
+//
+// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
+// looks whole. An organization may run two exports at once.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
+func (c *ClientWithResponses) ExportPermitsWithResponse(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*ExportPermitsResponse, error) {
+	rsp, err := c.ExportPermits(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseExportPermitsResponse(rsp)
+}
+
 // GetPermitWithResponse Get a permit
 //
-// A permit with its parties and the history of its status. Any key with `read` may get any permit.
+// A permit with its parties and the history of its status, and with what your organization keeps with it: notes, tags,
+// its place on the watchlist, and the conditions that it matches. Any key with `read` may get any permit.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -2400,6 +10067,1765 @@ func (c *ClientWithResponses) ListPermitHistoryWithResponse(ctx context.Context,
 		return nil, err
 	}
 	return ParseListPermitHistoryResponse(rsp)
+}
+
+// ListNotesWithResponse List a permit's notes
+//
+// Your organization's notes on a permit, the newest first.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
+func (c *ClientWithResponses) ListNotesWithResponse(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*ListNotesResponse, error) {
+	rsp, err := c.ListNotes(ctx, permitUUID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListNotesResponse(rsp)
+}
+
+// CreateNoteWithBodyWithResponse Write a note on a permit
+//
+// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+// shows it has to render it safely.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+func (c *ClientWithResponses) CreateNoteWithBodyWithResponse(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*CreateNoteResponse, error) {
+	rsp, err := c.CreateNoteWithBody(ctx, permitUUID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNoteResponse(rsp)
+}
+
+// CreateNoteWithResponse Write a note on a permit
+//
+// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
+// shows it has to render it safely.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
+func (c *ClientWithResponses) CreateNoteWithResponse(ctx context.Context, permitUUID PermitUUID, params *CreateNoteParams, body CreateNoteJSONRequestBody, reqEditors ...RequestEditorFn) (*CreateNoteResponse, error) {
+	rsp, err := c.CreateNote(ctx, permitUUID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseCreateNoteResponse(rsp)
+}
+
+// ListWatchlistWithResponse List the watchlist
+//
+// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
+// permits with all their values; here is what your organization added to them.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
+func (c *ClientWithResponses) ListWatchlistWithResponse(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*ListWatchlistResponse, error) {
+	rsp, err := c.ListWatchlist(ctx, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseListWatchlistResponse(rsp)
+}
+
+// AddWatchlistItemWithBodyWithResponse Add a permit to the watchlist
+//
+// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+//
+// Adding what is there already changes nothing and answers 200 with the item as it is.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+func (c *ClientWithResponses) AddWatchlistItemWithBodyWithResponse(ctx context.Context, params *AddWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*AddWatchlistItemResponse, error) {
+	rsp, err := c.AddWatchlistItemWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddWatchlistItemResponse(rsp)
+}
+
+// AddWatchlistItemWithResponse Add a permit to the watchlist
+//
+// Name the permit by its `permit_uuid`, or by its `permit_number`: with `jurisdiction`, or alone when only one
+// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
+//
+// Adding what is there already changes nothing and answers 200 with the item as it is.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
+func (c *ClientWithResponses) AddWatchlistItemWithResponse(ctx context.Context, params *AddWatchlistItemParams, body AddWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*AddWatchlistItemResponse, error) {
+	rsp, err := c.AddWatchlistItem(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseAddWatchlistItemResponse(rsp)
+}
+
+// BatchAddWatchlistItemsWithBodyWithResponse Add permits to the watchlist
+//
+// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+func (c *ClientWithResponses) BatchAddWatchlistItemsWithBodyWithResponse(ctx context.Context, params *BatchAddWatchlistItemsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*BatchAddWatchlistItemsResponse, error) {
+	rsp, err := c.BatchAddWatchlistItemsWithBody(ctx, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBatchAddWatchlistItemsResponse(rsp)
+}
+
+// BatchAddWatchlistItemsWithResponse Add permits to the watchlist
+//
+// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
+func (c *ClientWithResponses) BatchAddWatchlistItemsWithResponse(ctx context.Context, params *BatchAddWatchlistItemsParams, body BatchAddWatchlistItemsJSONRequestBody, reqEditors ...RequestEditorFn) (*BatchAddWatchlistItemsResponse, error) {
+	rsp, err := c.BatchAddWatchlistItems(ctx, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseBatchAddWatchlistItemsResponse(rsp)
+}
+
+// RemoveWatchlistItemWithResponse Take a permit off the watchlist
+//
+// Its slot is free again. Your notes on the permit stay.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
+func (c *ClientWithResponses) RemoveWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*RemoveWatchlistItemResponse, error) {
+	rsp, err := c.RemoveWatchlistItem(ctx, permitUUID, params, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseRemoveWatchlistItemResponse(rsp)
+}
+
+// GetWatchlistItemWithResponse Get an item of the watchlist
+//
+// What your organization keeps with a permit that it watches.
+//
+// Returns a wrapper object for the known response body format(s).
+//
+// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
+func (c *ClientWithResponses) GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error) {
+	rsp, err := c.GetWatchlistItem(ctx, permitUUID, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseGetWatchlistItemResponse(rsp)
+}
+
+// UpdateWatchlistItemWithBodyWithResponse Change an item of the watchlist
+//
+// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+func (c *ClientWithResponses) UpdateWatchlistItemWithBodyWithResponse(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*UpdateWatchlistItemResponse, error) {
+	rsp, err := c.UpdateWatchlistItemWithBody(ctx, permitUUID, params, contentType, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWatchlistItemResponse(rsp)
+}
+
+// UpdateWatchlistItemWithResponse Change an item of the watchlist
+//
+// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
+//
+// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
+func (c *ClientWithResponses) UpdateWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *UpdateWatchlistItemParams, body UpdateWatchlistItemJSONRequestBody, reqEditors ...RequestEditorFn) (*UpdateWatchlistItemResponse, error) {
+	rsp, err := c.UpdateWatchlistItem(ctx, permitUUID, params, body, reqEditors...)
+	if err != nil {
+		return nil, err
+	}
+	return ParseUpdateWatchlistItemResponse(rsp)
+}
+
+// ParseListConditionsResponse parses an HTTP response from a ListConditionsWithResponse call
+func ParseListConditionsResponse(rsp *http.Response) (*ListConditionsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListConditionsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConditionList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListConditionsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListConditionsResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListConditionsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListConditionsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListConditionsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListConditionsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListConditionsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListConditionsResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateConditionResponse parses an HTTP response from a CreateConditionWithResponse call
+func ParseCreateConditionResponse(rsp *http.Response) (*CreateConditionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateConditionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest ConditionResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest ConditionConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableContent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateConditionResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value bool
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateConditionResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateConditionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreateConditionResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateConditionResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateConditionResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateConditionResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateConditionResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateConditionResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateConditionResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseDeleteConditionResponse parses an HTTP response from a DeleteConditionWithResponse call
+func ParseDeleteConditionResponse(rsp *http.Response) (*DeleteConditionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteConditionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteConditionResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteConditionResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers DeleteConditionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteConditionResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteConditionResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteConditionResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers DeleteConditionResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteConditionResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteConditionResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetConditionResponse parses an HTTP response from a GetConditionWithResponse call
+func ParseGetConditionResponse(rsp *http.Response) (*GetConditionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetConditionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConditionResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetConditionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetConditionResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetConditionResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetConditionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetConditionResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetConditionResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetConditionResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetConditionResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetConditionResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateConditionResponse parses an HTTP response from a UpdateConditionWithResponse call
+func ParseUpdateConditionResponse(rsp *http.Response) (*UpdateConditionResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateConditionResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ConditionResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableChange
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateConditionResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateConditionResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers UpdateConditionResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers UpdateConditionResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers UpdateConditionResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers UpdateConditionResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateConditionResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateConditionResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UpdateConditionResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateConditionResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateConditionResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListConditionPermitsResponse parses an HTTP response from a ListConditionPermitsWithResponse call
+func ParseListConditionPermitsResponse(rsp *http.Response) (*ListConditionPermitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListConditionPermitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PermitList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListConditionPermitsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListConditionPermitsResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListConditionPermitsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListConditionPermitsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListConditionPermitsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListConditionPermitsResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListConditionPermitsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListConditionPermitsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListConditionPermitsResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListContactsResponse parses an HTTP response from a ListContactsWithResponse call
+func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListContactsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ContactList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListContactsResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListContactsResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListContactsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListContactsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListContactsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListContactsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListContactsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListContactsResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetContactResponse parses an HTTP response from a GetContactWithResponse call
+func ParseGetContactResponse(rsp *http.Response) (*GetContactResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetContactResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest ContactResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetContactResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetContactResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetContactResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetContactResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetContactResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetContactResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetContactResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetContactResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetContactResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
 }
 
 // ParseListJurisdictionsResponse parses an HTTP response from a ListJurisdictionsWithResponse call
@@ -2742,6 +12168,757 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 	return response, nil
 }
 
+// ParseDeleteNoteResponse parses an HTTP response from a DeleteNoteWithResponse call
+func ParseDeleteNoteResponse(rsp *http.Response) (*DeleteNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &DeleteNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers DeleteNoteResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers DeleteNoteResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers DeleteNoteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers DeleteNoteResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers DeleteNoteResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers DeleteNoteResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers DeleteNoteResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers DeleteNoteResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers DeleteNoteResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetNoteResponse parses an HTTP response from a GetNoteWithResponse call
+func ParseGetNoteResponse(rsp *http.Response) (*GetNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoteResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetNoteResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetNoteResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetNoteResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetNoteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetNoteResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetNoteResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetNoteResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetNoteResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetNoteResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateNoteResponse parses an HTTP response from a UpdateNoteWithResponse call
+func ParseUpdateNoteResponse(rsp *http.Response) (*UpdateNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoteResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableChange
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateNoteResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateNoteResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers UpdateNoteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers UpdateNoteResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers UpdateNoteResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers UpdateNoteResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateNoteResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateNoteResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UpdateNoteResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateNoteResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateNoteResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetOrganizationResponse parses an HTTP response from a GetOrganizationWithResponse call
+func ParseGetOrganizationResponse(rsp *http.Response) (*GetOrganizationResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetOrganizationResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest OrganizationResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetOrganizationResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetOrganizationResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetOrganizationResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetOrganizationResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetOrganizationResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetOrganizationResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetOrganizationResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
 // ParseListPermitsResponse parses an HTTP response from a ListPermitsWithResponse call
 func ParseListPermitsResponse(rsp *http.Response) (*ListPermitsResponse, error) {
 	bodyBytes, err := io.ReadAll(rsp.Body)
@@ -2911,6 +13088,188 @@ func ParseListPermitsResponse(rsp *http.Response) (*ListPermitsResponse, error) 
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListPermitsResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseExportPermitsResponse parses an HTTP response from a ExportPermitsWithResponse call
+func ParseExportPermitsResponse(rsp *http.Response) (*ExportPermitsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ExportPermitsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest PermitFeatureCollection
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.ApplicationGeoJSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 429:
+		var dest TooManyExports
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON429 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	case rsp.StatusCode == 200:
+		// Content-type (text/csv) unsupported
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ExportPermitsResponse200Headers
+		if values := rsp.Header.Values("Content-Disposition"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Content-Disposition", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ContentDisposition = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers ExportPermitsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ExportPermitsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ExportPermitsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers ExportPermitsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 429:
+		var headers ExportPermitsResponse429Headers
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers429 = &headers
+	case rsp.StatusCode == 500:
+		var headers ExportPermitsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ExportPermitsResponse503Headers
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
@@ -3302,6 +13661,1691 @@ func ParseListPermitHistoryResponse(rsp *http.Response) (*ListPermitHistoryRespo
 		response.Headers500 = &headers
 	case rsp.StatusCode == 503:
 		var headers ListPermitHistoryResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListNotesResponse parses an HTTP response from a ListNotesWithResponse call
+func ParseListNotesResponse(rsp *http.Response) (*ListNotesResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListNotesResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest NoteList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListNotesResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListNotesResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListNotesResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListNotesResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListNotesResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers ListNotesResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListNotesResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListNotesResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListNotesResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseCreateNoteResponse parses an HTTP response from a CreateNoteWithResponse call
+func ParseCreateNoteResponse(rsp *http.Response) (*CreateNoteResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &CreateNoteResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest NoteResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest NoteConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableContent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 201:
+		var headers CreateNoteResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value bool
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers CreateNoteResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers CreateNoteResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers CreateNoteResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers CreateNoteResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers CreateNoteResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers CreateNoteResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers CreateNoteResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers CreateNoteResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers CreateNoteResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers CreateNoteResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseListWatchlistResponse parses an HTTP response from a ListWatchlistWithResponse call
+func ParseListWatchlistResponse(rsp *http.Response) (*ListWatchlistResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &ListWatchlistResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchlistItemList
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers ListWatchlistResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Link"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Link", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Link = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers ListWatchlistResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers ListWatchlistResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers ListWatchlistResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers ListWatchlistResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 413:
+		var headers ListWatchlistResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers ListWatchlistResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers ListWatchlistResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseAddWatchlistItemResponse parses an HTTP response from a AddWatchlistItemWithResponse call
+func ParseAddWatchlistItemResponse(rsp *http.Response) (*AddWatchlistItemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &AddWatchlistItemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchlistItemResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 201:
+		var dest WatchlistItemResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON201 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest WatchlistConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableContent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers AddWatchlistItemResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value bool
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 201:
+		var headers AddWatchlistItemResponse201Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value bool
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("Location"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "Location", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.Location = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers201 = &headers
+	case rsp.StatusCode == 400:
+		var headers AddWatchlistItemResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers AddWatchlistItemResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers AddWatchlistItemResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers AddWatchlistItemResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 409:
+		var headers AddWatchlistItemResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers AddWatchlistItemResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers AddWatchlistItemResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers AddWatchlistItemResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers AddWatchlistItemResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers AddWatchlistItemResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseBatchAddWatchlistItemsResponse parses an HTTP response from a BatchAddWatchlistItemsWithResponse call
+func ParseBatchAddWatchlistItemsResponse(rsp *http.Response) (*BatchAddWatchlistItemsResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &BatchAddWatchlistItemsResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchlistBatchResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 409:
+		var dest IdempotencyConflict
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON409 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableContent
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers BatchAddWatchlistItemsResponse200Headers
+		if values := rsp.Header.Values("Idempotency-Replayed"); len(values) > 0 {
+			var value bool
+			if err := runtime.BindStyledParameterWithOptions("simple", "Idempotency-Replayed", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "boolean", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.IdempotencyReplayed = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers BatchAddWatchlistItemsResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers BatchAddWatchlistItemsResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers BatchAddWatchlistItemsResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 409:
+		var headers BatchAddWatchlistItemsResponse409Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers409 = &headers
+	case rsp.StatusCode == 413:
+		var headers BatchAddWatchlistItemsResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers BatchAddWatchlistItemsResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers BatchAddWatchlistItemsResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers BatchAddWatchlistItemsResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers BatchAddWatchlistItemsResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseRemoveWatchlistItemResponse parses an HTTP response from a RemoveWatchlistItemWithResponse call
+func ParseRemoveWatchlistItemResponse(rsp *http.Response) (*RemoveWatchlistItemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &RemoveWatchlistItemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 204:
+		var headers RemoveWatchlistItemResponse204Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers204 = &headers
+	case rsp.StatusCode == 400:
+		var headers RemoveWatchlistItemResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers RemoveWatchlistItemResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers RemoveWatchlistItemResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers RemoveWatchlistItemResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers RemoveWatchlistItemResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers RemoveWatchlistItemResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers RemoveWatchlistItemResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers RemoveWatchlistItemResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseGetWatchlistItemResponse parses an HTTP response from a GetWatchlistItemWithResponse call
+func ParseGetWatchlistItemResponse(rsp *http.Response) (*GetWatchlistItemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &GetWatchlistItemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchlistItemResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case rsp.StatusCode == 304:
+		break // No content-type
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest BadRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers GetWatchlistItemResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 304:
+		var headers GetWatchlistItemResponse304Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers304 = &headers
+	case rsp.StatusCode == 400:
+		var headers GetWatchlistItemResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers GetWatchlistItemResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers GetWatchlistItemResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers GetWatchlistItemResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 413:
+		var headers GetWatchlistItemResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 500:
+		var headers GetWatchlistItemResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers GetWatchlistItemResponse503Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers503 = &headers
+	}
+
+	return response, nil
+}
+
+// ParseUpdateWatchlistItemResponse parses an HTTP response from a UpdateWatchlistItemWithResponse call
+func ParseUpdateWatchlistItemResponse(rsp *http.Response) (*UpdateWatchlistItemResponse, error) {
+	bodyBytes, err := io.ReadAll(rsp.Body)
+	defer func() { _ = rsp.Body.Close() }()
+	if err != nil {
+		return nil, err
+	}
+
+	response := &UpdateWatchlistItemResponse{
+		Body:         bodyBytes,
+		HTTPResponse: rsp,
+	}
+
+	switch {
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 200:
+		var dest WatchlistItemResponse
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON200 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 400:
+		var dest MalformedRequest
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON400 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 401:
+		var dest Unauthorized
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON401 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 403:
+		var dest Forbidden
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON403 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 404:
+		var dest NotFound
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON404 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 412:
+		var dest PreconditionFailed
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON412 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 413:
+		var dest ContentTooLarge
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON413 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 415:
+		var dest UnsupportedMediaType
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON415 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 422:
+		var dest UnprocessableChange
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON422 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 500:
+		var dest InternalError
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON500 = &dest
+
+	case strings.Contains(rsp.Header.Get("Content-Type"), "json") && rsp.StatusCode == 503:
+		var dest ServiceUnavailable
+		if err := json.Unmarshal(bodyBytes, &dest); err != nil {
+			return nil, err
+		}
+		response.JSON503 = &dest
+
+	}
+
+	switch {
+	case rsp.StatusCode == 200:
+		var headers UpdateWatchlistItemResponse200Headers
+		if values := rsp.Header.Values("ETag"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "ETag", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.ETag = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers200 = &headers
+	case rsp.StatusCode == 400:
+		var headers UpdateWatchlistItemResponse400Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers400 = &headers
+	case rsp.StatusCode == 401:
+		var headers UpdateWatchlistItemResponse401Headers
+		if values := rsp.Header.Values("WWW-Authenticate"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "WWW-Authenticate", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.WWWAuthenticate = &value
+		}
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers401 = &headers
+	case rsp.StatusCode == 403:
+		var headers UpdateWatchlistItemResponse403Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers403 = &headers
+	case rsp.StatusCode == 404:
+		var headers UpdateWatchlistItemResponse404Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers404 = &headers
+	case rsp.StatusCode == 412:
+		var headers UpdateWatchlistItemResponse412Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers412 = &headers
+	case rsp.StatusCode == 413:
+		var headers UpdateWatchlistItemResponse413Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers413 = &headers
+	case rsp.StatusCode == 415:
+		var headers UpdateWatchlistItemResponse415Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers415 = &headers
+	case rsp.StatusCode == 422:
+		var headers UpdateWatchlistItemResponse422Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers422 = &headers
+	case rsp.StatusCode == 500:
+		var headers UpdateWatchlistItemResponse500Headers
+		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
+			var value string
+			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			}
+			headers.XRequestID = &value
+		}
+		response.Headers500 = &headers
+	case rsp.StatusCode == 503:
+		var headers UpdateWatchlistItemResponse503Headers
 		if values := rsp.Header.Values("X-Request-Id"); len(values) > 0 {
 			var value string
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-Request-Id", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""}); err != nil {

@@ -14,9 +14,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/conditions"
+	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/watchlist"
@@ -34,15 +38,20 @@ const watched = 40
 type Seeder struct {
 	organizations *organizations.Service
 	keys          *apikeys.Service
+	permits       *permits.Service
 	watchlist     *watchlist.Service
+	conditions    *conditions.Service
+	contacts      *contacts.Service
 	importer      *ingest.Importer
 }
 
 // NewSeeder returns a Seeder on the database.
 func NewSeeder(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Seeder {
+	found := contacts.NewService(db, newID)
 	return &Seeder{
-		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID),
-		watchlist: watchlist.NewService(db), importer: ingest.NewImporter(db, now, newID),
+		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID), permits: permits.NewService(db),
+		watchlist: watchlist.NewService(db, found.Tracked, now), conditions: conditions.NewService(db, found.Tracked, now, newID),
+		contacts: found, importer: ingest.NewImporter(db, now, newID),
 	}
 }
 
@@ -60,12 +69,57 @@ func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := s.watchlist.AddFirst(ctx, organization, watched, KnownPermit); err != nil {
+	k := apikeys.Key{
+		OrganizationID: organization, Name: "Demo", Permissions: []identity.Permission{identity.Read, identity.Write, identity.Admin},
+	}
+	if key, err = s.keys.Create(ctx, k); err != nil {
 		return "", err
 	}
-	return s.keys.Create(ctx, apikeys.Key{
-		OrganizationID: organization, Name: "Demo", Permissions: []identity.Permission{identity.Read, identity.Write, identity.Admin},
-	})
+	if err := s.fill(ctx, organization); err != nil {
+		return "", err
+	}
+	return key, nil
+}
+
+// fill gives the organization a watchlist and conditions, where it has none yet.
+func (s *Seeder) fill(ctx context.Context, organization uuid.UUID) error {
+	if err := s.watch(ctx, organization); err != nil {
+		return err
+	}
+	per := int32(1)
+	_, meta, err := s.conditions.List(ctx, organization, page.Query{PerPage: &per})
+	if err != nil || meta.Total > 0 {
+		return err
+	}
+	for _, c := range []conditions.Condition{
+		{Type: conditions.Company, Name: "Permits of Suncoast", Company: "SUNCOAST CUSTOM HOMES"},
+		{Type: conditions.Location, Name: "Around Heron Bay", Latitude: 27.95, Longitude: -82.46, RadiusM: 3000},
+	} {
+		if _, err := s.conditions.Create(ctx, organization, c); err != nil {
+			return err
+		}
+	}
+	return s.contacts.Drain(ctx)
+}
+
+// watch puts the first permits and the known one on the watchlist.
+func (s *Seeder) watch(ctx context.Context, organization uuid.UUID) error {
+	if _, _, err := s.watchlist.Add(ctx, organization, watchlist.Create{
+		PermitNumber: KnownPermit, Tags: []string{"heron-lake"}, Priority: "high",
+	}); err != nil {
+		return err
+	}
+	per := int32(watched)
+	first, _, err := s.permits.List(ctx, organization, permits.Filter{Scope: permits.ScopeAll}, page.Query{PerPage: &per})
+	if err != nil {
+		return err
+	}
+	for _, p := range first {
+		if _, _, err := s.watchlist.Add(ctx, organization, watchlist.Create{PermitUUID: &p.UUID}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // importPermits imports each county's file twice: as it was first seen, and a week later, so that there is a history.

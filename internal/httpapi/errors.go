@@ -14,31 +14,17 @@ import (
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-// statuses is the one table of what each kind of failure answers with.
-var statuses = map[problem.Kind]int{
-	problem.Invalid:          http.StatusBadRequest,
-	problem.Unauthenticated:  http.StatusUnauthorized,
-	problem.Forbidden:        http.StatusForbidden,
-	problem.NotFound:         http.StatusNotFound,
-	problem.MethodNotAllowed: http.StatusMethodNotAllowed,
-	problem.Conflict:         http.StatusConflict,
-	problem.TooLarge:         http.StatusRequestEntityTooLarge,
-	problem.UnsupportedMedia: http.StatusUnsupportedMediaType,
-	problem.Unprocessable:    http.StatusUnprocessableEntity,
-	problem.Unavailable:      http.StatusServiceUnavailable,
-}
-
 // failure returns what the caller reads of an error and its status. For the log, internal is the error itself when
 // it is not the caller's to read.
 func failure(err error) (p *problem.Error, status int, internal error) {
 	var fromEcho *echo.HTTPError
 	switch {
 	case errors.As(err, &p):
-		return p, statuses[p.Kind], nil
+		return p, p.Kind.Status(), nil
 	case errors.As(err, &fromEcho):
 		p, ok := echoProblem(fromEcho)
 		if ok {
-			return p, statuses[p.Kind], nil
+			return p, p.Kind.Status(), nil
 		}
 	case postgres.IsUnavailable(err):
 		p = problem.New(problem.Unavailable, "service_unavailable", "The service cannot answer just now; try again in a few seconds.")
@@ -82,16 +68,26 @@ func (s *server) render(p *problem.Error, requestID string) ([]byte, error) {
 // log when it is ours.
 func (s *server) writeFailure(c echo.Context, err error) (status int, body []byte) {
 	p, status, internal := failure(err)
-	if internal != nil {
-		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "request failed",
+	ctx := c.Request().Context()
+	switch {
+	case internal == nil:
+	case ctx.Err() != nil: // nobody waits for the answer any more
+		s.log.LogAttrs(ctx, slog.LevelInfo, "the client hung up", slog.String("request_id", requestID(c)))
+	default:
+		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID(c)), slog.String("route", c.Path()), slog.Any("error", internal))
 	}
 	c.Set(codeKey, p.Code)
 	header := c.Response().Header()
+	for _, name := range []string{"ETag", "Link", echo.HeaderLocation, replayedHeader} { // of the answer that is not given
+		header.Del(name)
+	}
 	header.Set(echo.HeaderContentType, "application/json")
 	switch status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="plotwise"`)
+	case http.StatusTooManyRequests:
+		header.Set("Retry-After", "10")
 	case http.StatusMethodNotAllowed: // where there is GET, there is HEAD
 		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
 	}

@@ -17,11 +17,17 @@ import (
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/audit"
+	"github.com/plotwise/plotwise/internal/conditions"
+	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/idempotency"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
+	"github.com/plotwise/plotwise/internal/notes"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/validation"
+	"github.com/plotwise/plotwise/internal/watchlist"
 )
 
 // Options says how to serve.
@@ -41,12 +47,20 @@ type handlers struct {
 	permits.Handlers
 	jurisdictionHandlers
 	organizationHandlers
+	watchlistHandlers
+	noteHandlers
+	conditionHandlers
+	contactHandlers
 }
 
 // Embedded structs need names of their own.
 type (
 	jurisdictionHandlers struct{ jurisdictions.Handlers }
 	organizationHandlers struct{ organizations.Handlers }
+	watchlistHandlers    struct{ watchlist.Handlers }
+	noteHandlers         struct{ notes.Handlers }
+	conditionHandlers    struct{ conditions.Handlers }
+	contactHandlers      struct{ contacts.Handlers }
 )
 
 var _ api.StrictServerInterface = handlers{}
@@ -56,6 +70,8 @@ type server struct {
 	log               *slog.Logger
 	metrics           *Metrics
 	keys              *apikeys.Service
+	idempotency       *idempotency.Keys
+	audit             *audit.Log
 	publicURL         string
 	validateResponses string
 	now               func() time.Time
@@ -69,6 +85,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &server{
 		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
+		idempotency: idempotency.NewKeys(o.Now), audit: audit.NewLog(o.Now, o.NewID),
 		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
 	}
 	e := echo.New()
@@ -83,15 +100,24 @@ func New(o Options) (http.Handler, error) {
 	for id, op := range operations {
 		middlewares[id] = []echo.MiddlewareFunc{s.operation(op)}
 	}
-	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(newHandlers(o), nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	check, err := s.permitCheck()
+	if err != nil {
+		return nil, err
+	}
+	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(newHandlers(o, check), nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return head(e), nil
 }
 
-func newHandlers(o Options) handlers {
+func newHandlers(o Options, check func(permit []byte) error) handlers {
+	found := contacts.NewService(o.DB, o.NewID)
 	return handlers{
-		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB)},
+		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB), Check: check, Now: o.Now},
 		jurisdictionHandlers: jurisdictionHandlers{jurisdictions.Handlers{Jurisdictions: jurisdictions.NewService(o.DB, o.NewID)}},
 		organizationHandlers: organizationHandlers{organizations.Handlers{Organizations: organizations.NewService(o.DB, o.Now, o.NewID)}},
+		watchlistHandlers:    watchlistHandlers{watchlist.Handlers{Watchlist: watchlist.NewService(o.DB, found.Tracked, o.Now)}},
+		noteHandlers:         noteHandlers{notes.Handlers{Notes: notes.NewService(o.DB, o.Now, o.NewID)}},
+		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Tracked, o.Now, o.NewID)}},
+		contactHandlers:      contactHandlers{contacts.Handlers{Contacts: found}},
 	}
 }
 

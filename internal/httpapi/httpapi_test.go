@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
@@ -59,8 +60,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.key = w.newKey(t, identity.Admin, identity.Read, identity.Write)
-	if err := watchlist.NewService(w.db).AddFirst(ctx, w.organization, 2, ""); err != nil {
-		t.Fatal(err)
+	found := contacts.NewService(w.db, newID)
+	for _, number := range []string{"B-1", "B-2"} {
+		if _, _, err := watchlist.NewService(w.db, found.Tracked, time.Now).Add(ctx, w.organization, watchlist.Create{PermitNumber: number}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.Server = httptest.NewServer(w.handler(t, "enforce"))
 	t.Cleanup(w.Close)

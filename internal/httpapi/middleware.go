@@ -22,6 +22,7 @@ const (
 	operationKey = "operation"
 	callerKey    = "caller"
 	codeKey      = "error_code"
+	abortKey     = "abort" // the connection is to be cut
 )
 
 var ownID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
@@ -57,6 +58,9 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		status := c.Response().Status
 		s.metrics.observe(operation, status, took)
 		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attributes(c, operation, status, took)...)
+		if c.Get(abortKey) != nil {
+			panic(http.ErrAbortHandler)
+		}
 		return nil
 	}
 }

@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +12,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/internal/etag"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -29,29 +29,47 @@ func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Set(operationKey, op.ID)
-			answer := &buffer{ResponseWriter: c.Response().Writer}
+			answer := &buffer{ResponseWriter: c.Response().Writer, streams: op.Streams}
 			c.Response().Writer = answer
-			err := s.serve(c, op, next)
-			if err == nil && answer.status == 0 {
-				err = errors.New("the handler returned no answer")
+			err := s.serve(c, op, next, answer)
+			if answer.sent {
+				s.endStream(c, err)
+				return nil
 			}
 			c.Response().Writer = answer.ResponseWriter
 			c.Response().Committed, c.Response().Size = false, 0
 			if err != nil {
-				answer.status, answer.body = s.failed(c, err)
+				s.refuse(c, op, answer, err)
 			}
-			return s.send(c, op, answer)
+			s.send(c, answer)
+			return nil
 		}
 	}
 }
 
-// failed renders a failure inside an operation.
-func (s *server) failed(c echo.Context, err error) (status int, body bytes.Buffer) {
-	status, text := s.writeFailure(c, err)
-	return status, *bytes.NewBuffer(text)
+// endStream ends an answer that was sent while it was made. A failure in its middle cuts the connection, so that what
+// was cut off does not look whole.
+func (s *server) endStream(c echo.Context, err error) {
+	if err == nil {
+		return
+	}
+	level := slog.LevelError
+	if c.Request().Context().Err() != nil { // the client hung up
+		level = slog.LevelInfo
+	}
+	s.log.LogAttrs(c.Request().Context(), level, "cut an answer off", slog.String("request_id", requestID(c)), slog.Any("error", err))
+	c.Set(abortKey, true)
 }
 
-func (s *server) serve(c echo.Context, op *validation.Operation, next echo.HandlerFunc) error {
+// refuse puts the failure of an operation in the place of its answer.
+func (s *server) refuse(c echo.Context, op *validation.Operation, answer *buffer, err error) {
+	answer.fail(s.writeFailure(c, err))
+	if err := s.check(c, op, answer); err != nil {
+		answer.fail(s.writeFailure(c, err))
+	}
+}
+
+func (s *server) serve(c echo.Context, op *validation.Operation, next echo.HandlerFunc, answer *buffer) error {
 	r := c.Request()
 	caller, err := s.authenticate(r)
 	if err != nil {
@@ -82,7 +100,28 @@ func (s *server) serve(c echo.Context, op *validation.Operation, next echo.Handl
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	c.SetRequest(r)
-	return next(c)
+	if op.Method == http.MethodGet {
+		return s.call(c, op, next, answer)
+	}
+	return s.write(c, op, next, answer, body)
+}
+
+// call runs the handler and validates its answer.
+func (s *server) call(c echo.Context, op *validation.Operation, next echo.HandlerFunc, answer *buffer) error {
+	if err := next(c); err != nil {
+		return err
+	}
+	switch {
+	case answer.status == 0:
+		return errors.New("the handler returned no answer")
+	case answer.sent:
+		return nil
+	}
+	header := c.Response().Header()
+	if version := header.Get("ETag"); version != "" || op.Method == http.MethodGet {
+		header.Set("ETag", etag.Seal(version, answer.body.Bytes()))
+	}
+	return s.check(c, op, answer)
 }
 
 func join(permissions []identity.Permission) string {
@@ -117,38 +156,55 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// send validates the answer, gives it its entity tag and sends it. An answer that breaks the specification becomes a
-// 500 when that is enforced.
-func (s *server) send(c echo.Context, op *validation.Operation, answer *buffer) error {
+// send sends the answer, or 304 when the caller has it already.
+func (s *server) send(c echo.Context, answer *buffer) {
 	header := c.Response().Header()
-	if err := s.check(c, op, answer); err != nil {
-		header.Del("Link")
-		answer.status, answer.body = s.failed(c, fmt.Errorf("the answer %d of %s breaks the specification: %w", answer.status, op.ID, err))
+	setCaching(header)
+	if answer.status == http.StatusOK && c.Request().Method == http.MethodGet &&
+		etag.Matches(c.Request().Header.Get("If-None-Match"), header.Get("ETag")) {
+		header.Del(echo.HeaderContentType)
+		c.Response().WriteHeader(http.StatusNotModified)
+		return
 	}
 	body := answer.body.Bytes()
-	if answer.status == http.StatusOK && op.Method == http.MethodGet {
-		tag := entityTag(body)
-		header.Set("ETag", tag)
-		if matches(c.Request().Header.Get("If-None-Match"), tag) {
-			header.Del(echo.HeaderContentType)
-			c.Response().WriteHeader(http.StatusNotModified)
-			return nil
-		}
+	if answer.status != http.StatusNoContent { // RFC 9110 §8.6
+		header.Set(echo.HeaderContentLength, fmt.Sprint(len(body)))
 	}
-	header.Set(echo.HeaderContentLength, fmt.Sprint(len(body)))
-	header.Set("Cache-Control", "private, no-cache")
-	header.Set("Vary", "Authorization")
 	c.Response().WriteHeader(answer.status)
 	_, _ = c.Response().Write(body) // the client may be gone
-	return nil
 }
 
+// permitCheck returns what holds an exported permit against the specification, as far as that is wanted.
+func (s *server) permitCheck() (func(permit []byte) error, error) {
+	check, err := validation.Schema(gen.JSON, "Permit")
+	if err != nil {
+		return nil, err
+	}
+	switch s.validateResponses {
+	case "off":
+		return func([]byte) error { return nil }, nil
+	case "report":
+		return func(permit []byte) error {
+			if err := check(permit); err != nil {
+				s.log.Error("permit breaks the specification", slog.Any("error", err))
+			}
+			return nil
+		}, nil
+	}
+	return check, nil
+}
+
+// check validates an answer. One that breaks the specification is an error when that is enforced.
 func (s *server) check(c echo.Context, op *validation.Operation, answer *buffer) error {
 	if s.validateResponses == "off" {
 		return nil
 	}
 	err := op.Response(c.Request(), answer.status, c.Response().Header(), answer.body.Bytes())
-	if err != nil && s.validateResponses == "report" {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("the answer %d of %s breaks the specification: %w", answer.status, op.ID, err)
+	if s.validateResponses == "report" {
 		s.log.LogAttrs(c.Request().Context(), slog.LevelError, "answer breaks the specification",
 			slog.String("request_id", requestID(c)), slog.String("operation", op.ID), slog.Any("error", err))
 		return nil
@@ -156,37 +212,48 @@ func (s *server) check(c echo.Context, op *validation.Operation, answer *buffer)
 	return err
 }
 
-// entityTag returns a strong entity tag: a hash of the body.
-func entityTag(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
-}
-
-// matches reports whether an If-None-Match header names the tag, by weak comparison (RFC 9110 §13.1.2).
-func matches(header, tag string) bool {
-	for candidate := range strings.SplitSeq(header, ",") {
-		candidate = strings.TrimPrefix(strings.TrimSpace(candidate), "W/")
-		if candidate == tag || candidate == "*" {
-			return true
-		}
-	}
-	return false
-}
-
-// buffer holds an answer back until it is known to be right. Headers go to the real writer.
+// buffer holds an answer back until it is known to be right. Headers go to the real writer. The success of an operation
+// that streams goes there too, at once.
 type buffer struct {
 	http.ResponseWriter
-	status int
-	body   bytes.Buffer
+	streams bool
+	sent    bool
+	status  int
+	body    bytes.Buffer
 }
 
+// Unwrap returns the real writer, for http.ResponseController.
+func (b *buffer) Unwrap() http.ResponseWriter { return b.ResponseWriter }
+
 // WriteHeader keeps the status.
-func (b *buffer) WriteHeader(status int) { b.status = status }
+func (b *buffer) WriteHeader(status int) {
+	b.status = status
+	if b.streams && status == http.StatusOK {
+		b.sent = true
+		setCaching(b.Header())
+		b.ResponseWriter.WriteHeader(status)
+	}
+}
 
 // Write keeps the bytes.
 func (b *buffer) Write(p []byte) (int, error) {
+	if b.sent {
+		return b.ResponseWriter.Write(p)
+	}
 	if b.status == 0 {
 		b.status = http.StatusOK
 	}
 	return b.body.Write(p)
+}
+
+// fail puts a failure in the place of what was written.
+func (b *buffer) fail(status int, body []byte) {
+	b.status = status
+	b.body.Reset()
+	b.body.Write(body)
+}
+
+func setCaching(header http.Header) {
+	header.Set("Cache-Control", "private, no-cache")
+	header.Set("Vary", "Authorization")
 }

@@ -13,6 +13,9 @@ import (
 const (
 	Organization = "org"
 	APIKey       = "key"
+	Note         = "note"
+	Condition    = "cond"
+	Contact      = "cont"
 )
 
 // crockford is Douglas Crockford's base32 in lower case.
@@ -38,4 +41,10 @@ func Parse(prefix, text string) (uuid.UUID, bool) {
 		return uuid.Nil, false
 	}
 	return uuid.UUID(padded[4:]), true
+}
+
+// UUID returns the UUID of an id with that prefix; for a text that is none, the nil UUID, which nothing has.
+func UUID(prefix, text string) uuid.UUID {
+	u, _ := Parse(prefix, text)
+	return u
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/conditions"
+	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -46,12 +48,18 @@ func (r Result) Merged() int64 { return r.Rows - r.Permits }
 type Importer struct {
 	db            *postgres.DB
 	jurisdictions *jurisdictions.Service
+	conditions    *conditions.Service
+	contacts      *contacts.Service
 	now           func() time.Time
 }
 
 // NewImporter returns an Importer on the database.
 func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Importer {
-	return &Importer{db: db, jurisdictions: jurisdictions.NewService(db, newID), now: now}
+	found := contacts.NewService(db, newID)
+	return &Importer{
+		db: db, jurisdictions: jurisdictions.NewService(db, newID), contacts: found,
+		conditions: conditions.NewService(db, found.Tracked, now, newID), now: now,
+	}
 }
 
 // Import reads the files, in order, as one import. What it did is committed in batches: an import that is cut short
@@ -121,6 +129,9 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 	if err := r.staging.Finish(ctx); err != nil {
 		return err
 	}
+	if err := r.importer.contacts.Drain(ctx); err != nil {
+		return err
+	}
 	return r.importer.jurisdictions.Checked(ctx, r.jurisdiction, r.importer.now())
 }
 
@@ -178,12 +189,7 @@ func (r *run) begin(ctx context.Context, conn *postgres.Conn, fields []string) e
 
 func (r *run) merge(ctx context.Context) error {
 	for {
-		o, err := r.staging.Merge(ctx, func(tx *postgres.Tx, o permits.Outcome) error {
-			if o.Added+o.Changed == 0 {
-				return nil
-			}
-			return r.importer.jurisdictions.Changed(ctx, tx, r.jurisdiction, o.Added, o.At)
-		})
+		o, err := r.staging.Merge(ctx, func(tx *postgres.Tx, o permits.Outcome) error { return r.follow(ctx, tx, o) })
 		if err != nil || o.Looked == 0 {
 			return err
 		}
@@ -192,4 +198,23 @@ func (r *run) merge(ctx context.Context) error {
 		r.result.Unchanged += o.Looked - int64(o.Added) - int64(o.Changed)
 		r.progress.Merged(o.Looked)
 	}
+}
+
+// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and have other
+// contacts.
+func (r *run) follow(ctx context.Context, tx *postgres.Tx, o permits.Outcome) error {
+	if o.Added+o.Changed == 0 {
+		return nil
+	}
+	if err := r.importer.jurisdictions.Changed(ctx, tx, r.jurisdiction, o.Added, o.At); err != nil {
+		return err
+	}
+	some, err := r.importer.conditions.Match(ctx, tx, o.Moved, o.At)
+	if err != nil {
+		return err
+	}
+	if !some && o.Changed == 0 { // nobody tracks a new permit that no condition matches
+		return nil
+	}
+	return r.importer.contacts.Changed(ctx, tx, o.Moved)
 }

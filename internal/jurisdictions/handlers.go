@@ -15,7 +15,7 @@ type Handlers struct {
 // ListJurisdictions answers GET /v1/jurisdictions.
 func (h Handlers) ListJurisdictions(ctx context.Context, request api.ListJurisdictionsRequestObject) (api.ListJurisdictionsResponseObject, error) {
 	p := request.Params
-	found, meta, err := h.Jurisdictions.List(ctx, p.Page, p.PerPage, p.Cursor)
+	found, meta, err := h.Jurisdictions.List(ctx, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
 	if err != nil {
 		return nil, err
 	}

@@ -35,26 +35,12 @@ func NewService(db *postgres.DB, newID func() uuid.UUID) *Service {
 	return &Service{db: db, newID: newID}
 }
 
-// List returns a page of all jurisdictions by slug, or a problem of page.Parse.
-func (s *Service) List(ctx context.Context, number, perPage *int32, cursor *string) ([]Jurisdiction, page.Meta, error) {
-	const scope = "jurisdictions"
-	p, err := page.Parse(number, perPage, cursor, scope)
-	if err != nil {
-		return nil, page.Meta{}, err
-	}
+// List returns a page of all jurisdictions by slug, or a problem of page.List.
+func (s *Service) List(ctx context.Context, p page.Query) ([]Jurisdiction, page.Meta, error) {
 	q := postgres.From(ctx, s.db)
-	found, err := list(ctx, q, p)
-	if err != nil {
-		return nil, page.Meta{}, err
-	}
-	total := 0
-	if p.Counted() {
-		if total, err = count(ctx, q); err != nil {
-			return nil, page.Meta{}, err
-		}
-	}
-	found, meta := page.Cut(p, found, total, scope, Jurisdiction.key)
-	return found, meta, nil
+	return page.List(p, "jurisdictions", Jurisdiction.key,
+		func(r page.Request) ([]Jurisdiction, error) { return list(ctx, q, r) },
+		func() (int, error) { return count(ctx, q) })
 }
 
 // Ensure returns the id of the jurisdiction with that slug, which it creates or renames as needed.

@@ -24,12 +24,26 @@ func (h Handlers) GetMe(ctx context.Context, _ api.GetMeRequestObject) (api.GetM
 		Organization: api.OrganizationReference{ID: id.Format(id.Organization, o.ID), Name: o.Name},
 		Plan:         api.Plan(o.Plan),
 		APIKey:       api.APIKeyReference{ID: id.Format(id.APIKey, caller.KeyID), Name: caller.KeyName},
-		Limits: api.Limits{
-			RequestsPerMinute: o.RequestsPerMinute, PermitSlots: o.PermitSlots, Seats: o.Seats, Conditions: o.Conditions,
-		},
+		Limits:       limitsToAPI(o),
 	}
 	for _, p := range caller.Permissions {
 		me.APIKey.Permissions = append(me.APIKey.Permissions, api.Permission(p))
 	}
 	return api.GetMe200JSONResponse{Body: api.MeResponse{Data: me}}, nil
+}
+
+// GetOrganization answers GET /v1/organization.
+func (h Handlers) GetOrganization(ctx context.Context, _ api.GetOrganizationRequestObject) (api.GetOrganizationResponseObject, error) {
+	o, err := h.Organizations.Get(ctx, identity.From(ctx).OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return api.GetOrganization200JSONResponse{Body: api.OrganizationResponse{Data: api.Organization{
+		ID: id.Format(id.Organization, o.ID), Name: o.Name, Plan: api.Plan(o.Plan), Limits: limitsToAPI(o),
+		Used: api.Used{PermitSlots: o.UsedPermitSlots, Conditions: o.UsedConditions}, CreatedAt: o.CreatedAt.UTC(),
+	}}}, nil
+}
+
+func limitsToAPI(o Organization) api.Limits {
+	return api.Limits{RequestsPerMinute: o.RequestsPerMinute, PermitSlots: o.PermitSlots, Seats: o.Seats, Conditions: o.Conditions}
 }

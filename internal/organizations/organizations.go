@@ -10,16 +10,22 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
-// Organization is a tenant, with the limits of its plan; a nil limit is none.
+// Organization is a tenant, with the limits of its plan (a nil limit is none) and what is used of them.
 type Organization struct {
 	ID                uuid.UUID `db:"id"`
 	Name              string    `db:"name"`
-	Plan              string    `db:"plan"` // starter, professional or enterprise
+	Plan              string    `db:"plan"` // one of Plans
 	RequestsPerMinute int32     `db:"requests_per_minute"`
 	PermitSlots       *int32    `db:"permit_slots"`
 	Seats             *int32    `db:"seats"`
 	Conditions        *int32    `db:"conditions"`
+	UsedPermitSlots   int32     `db:"used_permit_slots"`
+	UsedConditions    int32     `db:"used_conditions"`
+	CreatedAt         time.Time `db:"created_at"`
 }
+
+// Plans are the plans that an organization can be on, the smallest first. What each allows stands in the database.
+func Plans() []string { return []string{"starter", "professional", "enterprise"} }
 
 // Service keeps organizations. It is safe for concurrent use.
 type Service struct {
@@ -43,8 +49,19 @@ func (s *Service) GetByName(ctx context.Context, name string) (uuid.UUID, error)
 	return getByName(ctx, postgres.From(ctx, s.db), name)
 }
 
-// Create adds an organization on a plan, one of starter, professional and enterprise, and returns its id.
+// List returns every organization, the oldest first.
+func (s *Service) List(ctx context.Context) ([]Organization, error) {
+	return list(ctx, postgres.From(ctx, s.db))
+}
+
+// Create adds an organization on a plan, one of Plans, and returns its id.
 func (s *Service) Create(ctx context.Context, name, plan string) (uuid.UUID, error) {
 	o := Organization{ID: s.newID(), Name: name, Plan: plan}
 	return o.ID, create(ctx, postgres.From(ctx, s.db), o, s.now())
+}
+
+// SetPlan puts an organization on a plan, one of Plans, or returns NotFound. requestsPerMinute is what was agreed with it;
+// nil is the plan's own limit. What it uses beyond the new plan stays; it cannot add to it.
+func (s *Service) SetPlan(ctx context.Context, id uuid.UUID, plan string, requestsPerMinute *int32) error {
+	return setPlan(ctx, postgres.From(ctx, s.db), id, plan, requestsPerMinute)
 }

@@ -19,20 +19,32 @@ var sqlText string
 
 var (
 	statements   = postgres.ParseStatements(sqlText)
-	getSQL       = statements.Get("get")
 	getByNameSQL = statements.Get("getByName")
 	createSQL    = statements.Get("create")
+	setPlanSQL   = statements.Get("setPlan")
 )
 
 func get(ctx context.Context, q postgres.Querier, id uuid.UUID) (Organization, error) {
+	var b postgres.Query
+	text, args := b.Add(statements.Part("list")).Add(statements.Part("is"), id).SQL()
 	var o Organization
-	switch err := q.GetContext(ctx, &o, getSQL, id); {
+	switch err := q.GetContext(ctx, &o, text, args...); {
 	case errors.Is(err, sql.ErrNoRows):
 		return o, problem.Missing("organization")
 	case err != nil:
 		return o, fmt.Errorf("get organization %s: %w", id, err)
 	}
 	return o, nil
+}
+
+func list(ctx context.Context, q postgres.Querier) ([]Organization, error) {
+	var b postgres.Query
+	text, _ := b.Add(statements.Part("list")).Add(statements.Part("by_id")).SQL()
+	var found []Organization
+	if err := q.SelectContext(ctx, &found, text); err != nil {
+		return nil, fmt.Errorf("list organizations: %w", err)
+	}
+	return found, nil
 }
 
 func getByName(ctx context.Context, q postgres.Querier, name string) (uuid.UUID, error) {
@@ -51,4 +63,15 @@ func create(ctx context.Context, q postgres.Querier, o Organization, at time.Tim
 		return fmt.Errorf("create organization %q: %w", o.Name, err)
 	}
 	return nil
+}
+
+func setPlan(ctx context.Context, q postgres.Querier, id uuid.UUID, plan string, requestsPerMinute *int32) error {
+	result, err := q.ExecContext(ctx, setPlanSQL, id, plan, requestsPerMinute)
+	if err != nil {
+		return fmt.Errorf("put organization %s on the %s plan: %w", id, plan, err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n > 0 {
+		return err
+	}
+	return problem.Missing("organization")
 }

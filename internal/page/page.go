@@ -27,26 +27,50 @@ func (r Request) Offset() int {
 	return max(0, r.Number-1) * r.PerPage
 }
 
-// Counted reports whether the list's total is wanted: not when it is read by cursor.
-func (r Request) Counted() bool { return r.Number > 0 }
+// Query is the paging that a caller asks for, as the parameters have it: nil where they are left out.
+type Query struct {
+	Page, PerPage *int32
+	Cursor        *string
+}
 
-// Parse reads the parameters that every list has. The list names its filters in scope: a cursor is only good for the
-// list that it was made for. It returns invalid_parameter, page_too_deep or invalid_cursor.
-func Parse(number, perPage *int32, cursor *string, scope string) (Request, error) {
-	r := Request{Number: 1, PerPage: defaultPerPage}
-	if perPage != nil {
-		r.PerPage = int(*perPage)
+// List reads a page of a list. The list names its filters in scope: a cursor is only good for the list that it was made
+// for. It takes from key the position of an item; load returns one item more than the page holds, where there is one; and
+// count, which is only asked for a numbered page, may stop at MaxDepth+1. It returns invalid_parameter, page_too_deep or
+// invalid_cursor.
+func List[T any](q Query, scope string, key func(T) Key, load func(Request) ([]T, error), count func() (int, error)) ([]T, Meta, error) {
+	r, err := parse(q, scope)
+	if err != nil {
+		return nil, Meta{}, err
 	}
-	if cursor != nil {
-		if number != nil {
+	items, err := load(r)
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	total := 0
+	if r.Number > 0 {
+		if total, err = count(); err != nil {
+			return nil, Meta{}, err
+		}
+	}
+	items, meta := cut(r, items, total, scope, key)
+	return items, meta, nil
+}
+
+func parse(q Query, scope string) (Request, error) {
+	r := Request{Number: 1, PerPage: defaultPerPage}
+	if q.PerPage != nil {
+		r.PerPage = int(*q.PerPage)
+	}
+	if q.Cursor != nil {
+		if q.Page != nil {
 			return r, problem.Parameter("page", "exclusive", "cannot be combined with cursor; send one of them")
 		}
-		key, err := decode(*cursor, scope)
+		key, err := decode(*q.Cursor, scope)
 		r.Number, r.After = 0, key
 		return r, err
 	}
-	if number != nil {
-		r.Number = int(*number)
+	if q.Page != nil {
+		r.Number = int(*q.Page)
 	}
 	if r.Number*r.PerPage > MaxDepth {
 		return r, &problem.Error{
@@ -70,9 +94,8 @@ type Meta struct {
 	NextCursor string // empty at the end
 }
 
-// Cut makes a page out of what a store returns for it: it asks for one item more than the page holds, so that it
-// knows whether there is a next page. It takes from key the position of an item, and from count the total, which is capped at MaxDepth+1.
-func Cut[T any](r Request, items []T, count int, scope string, key func(T) Key) ([]T, Meta) {
+// cut makes a page out of what a store returned for it. The count is capped at MaxDepth+1.
+func cut[T any](r Request, items []T, count int, scope string, key func(T) Key) ([]T, Meta) {
 	m := Meta{Number: r.Number, PerPage: r.PerPage, Total: min(count, MaxDepth), More: count > MaxDepth}
 	if len(items) > r.PerPage {
 		items = items[:r.PerPage]

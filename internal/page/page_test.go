@@ -20,7 +20,7 @@ var (
 
 func pointer[T any](v T) *T { return &v }
 
-func TestParse(t *testing.T) {
+func Test_parse(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		number, perPage *int32
@@ -34,20 +34,20 @@ func TestParse(t *testing.T) {
 		{name: "deepest page of 1", number: pointer[int32](10000), perPage: pointer[int32](1), want: Request{Number: 10000, PerPage: 1}, offset: 9999},
 		{name: "deepest page of 3", number: pointer[int32](3333), perPage: pointer[int32](3), want: Request{Number: 3333, PerPage: 3}, offset: 9996},
 	} {
-		got, err := Parse(c.number, c.perPage, nil, "permits")
+		got, err := parse(Query{c.number, c.perPage, nil}, "permits")
 		if err != nil {
-			t.Errorf("%s: Parse = %v, want no error", c.name, err)
+			t.Errorf("%s: parse = %v, want no error", c.name, err)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
-			t.Errorf("%s: Parse (-want +got):\n%s", c.name, diff)
+			t.Errorf("%s: parse (-want +got):\n%s", c.name, diff)
 		}
-		if got.Offset() != c.offset || !got.Counted() {
-			t.Errorf("%s: Offset = %d, Counted = %t, want %d and true", c.name, got.Offset(), got.Counted(), c.offset)
+		if got.Offset() != c.offset {
+			t.Errorf("%s: Offset = %d, want %d", c.name, got.Offset(), c.offset)
 		}
 	}
 }
 
-func TestParse_tooDeep(t *testing.T) {
+func Test_parse_tooDeep(t *testing.T) {
 	for _, c := range []struct {
 		number, perPage int32
 		message         string
@@ -58,21 +58,21 @@ func TestParse_tooDeep(t *testing.T) {
 		{401, 25, "may be at most 400 with per_page=25"},
 		{2147483647, 100, "may be at most 100 with per_page=100"},
 	} {
-		_, err := Parse(&c.number, &c.perPage, nil, "permits")
+		_, err := parse(Query{&c.number, &c.perPage, nil}, "permits")
 		want := &problem.Error{
 			Kind: problem.Invalid, Code: "page_too_deep",
 			Message: "page × per_page may not exceed 10,000; follow next_cursor with cursor to read further.",
 			Details: []problem.Detail{{In: "query", Pointer: "page", Code: "page_too_deep", Message: c.message}},
 		}
 		if diff := cmp.Diff(want, problemOf(t, err)); diff != "" {
-			t.Errorf("Parse(%d, %d) (-want +got):\n%s", c.number, c.perPage, diff)
+			t.Errorf("parse(%d, %d) (-want +got):\n%s", c.number, c.perPage, diff)
 		}
 	}
 }
 
-func TestParse_pageWithCursor(t *testing.T) {
+func Test_parse_pageWithCursor(t *testing.T) {
 	for _, cursor := range []string{encode(Key{ID: first}, "permits"), "forged"} {
-		_, err := Parse(pointer[int32](1), nil, &cursor, "permits")
+		_, err := parse(Query{pointer[int32](1), nil, &cursor}, "permits")
 		want := []problem.Detail{{In: "query", Pointer: "page", Code: "exclusive", Message: "cannot be combined with cursor; send one of them"}}
 		if got := problemOf(t, err); got.Code != "invalid_parameter" || !cmp.Equal(want, got.Details) {
 			t.Errorf("Parse with cursor %q = %+v, want invalid_parameter with %+v", cursor, got, want)
@@ -80,7 +80,7 @@ func TestParse_pageWithCursor(t *testing.T) {
 	}
 }
 
-func TestParse_cursor(t *testing.T) {
+func Test_parse_cursor(t *testing.T) {
 	for _, key := range []Key{
 		{ID: first},
 		{Value: "2026-01-23 10:44:58.12+00", ID: first},
@@ -88,22 +88,22 @@ func TestParse_cursor(t *testing.T) {
 	} {
 		for _, scope := range []string{"", "permits", "permits state=active"} {
 			cursor := encode(key, scope)
-			got, err := Parse(nil, pointer[int32](10), &cursor, scope)
+			got, err := parse(Query{nil, pointer[int32](10), &cursor}, scope)
 			if err != nil {
-				t.Errorf("Parse(%q) of scope %q = %v, want no error", cursor, scope, err)
+				t.Errorf("parse(%q) of scope %q = %v, want no error", cursor, scope, err)
 				continue
 			}
 			if diff := cmp.Diff(Request{PerPage: 10, After: &key}, got); diff != "" {
-				t.Errorf("Parse(%q) of scope %q (-want +got):\n%s", cursor, scope, diff)
+				t.Errorf("parse(%q) of scope %q (-want +got):\n%s", cursor, scope, diff)
 			}
-			if got.Offset() != 0 || got.Counted() {
-				t.Errorf("Parse(%q): Offset = %d, Counted = %t, want 0 and false", cursor, got.Offset(), got.Counted())
+			if got.Offset() != 0 || got.Number != 0 {
+				t.Errorf("parse(%q): Offset = %d, Number = %d, want 0 and 0", cursor, got.Offset(), got.Number)
 			}
 		}
 	}
 }
 
-func TestParse_invalidCursor(t *testing.T) {
+func Test_parse_invalidCursor(t *testing.T) {
 	good := encode(Key{Value: "2026-01-23 10:44:58.12+00", ID: first}, "permits")
 	cursors := map[string]string{
 		"empty": "", "forged": "eyJ2IjoxfQ", "only a checksum": good[:11], "padded": good + "=", "doubled": good + good,
@@ -125,14 +125,14 @@ func TestParse_invalidCursor(t *testing.T) {
 
 func assertInvalidCursor(t *testing.T, name, cursor string) {
 	t.Helper()
-	_, err := Parse(nil, nil, &cursor, "permits")
+	_, err := parse(Query{nil, nil, &cursor}, "permits")
 	var got *problem.Error
 	if !errors.As(err, &got) {
-		t.Errorf("%s cursor %q: Parse = %v, want invalid_cursor", name, cursor, err)
+		t.Errorf("%s cursor %q: parse = %v, want invalid_cursor", name, cursor, err)
 		return
 	}
 	if len(got.Details) != 1 || got.Code != "invalid_cursor" || got.Kind != problem.Invalid || got.Details[0].Pointer != "cursor" {
-		t.Errorf("%s cursor %q: Parse = %+v, want invalid_cursor at cursor", name, cursor, got)
+		t.Errorf("%s cursor %q: parse = %+v, want invalid_cursor at cursor", name, cursor, got)
 	}
 }
 
@@ -145,7 +145,7 @@ func problemOf(t *testing.T, err error) *problem.Error {
 	return p
 }
 
-func TestCut(t *testing.T) {
+func Test_cut(t *testing.T) {
 	ids := []uuid.UUID{first, second, uuid.Nil}
 	key := func(id uuid.UUID) Key { return Key{ID: id} }
 	for _, c := range []struct {
@@ -164,7 +164,7 @@ func TestCut(t *testing.T) {
 		{"as many as are counted", Request{Number: 1, PerPage: 5}, 3, 10000, Meta{Number: 1, PerPage: 5, Total: 10000}, 3},
 		{"more than are counted", Request{Number: 1, PerPage: 5}, 3, 10001, Meta{Number: 1, PerPage: 5, Total: 10000, More: true}, 3},
 	} {
-		got, meta := Cut(c.r, ids[:c.items], c.count, "permits", key)
+		got, meta := cut(c.r, ids[:c.items], c.count, "permits", key)
 		if diff := cmp.Diff(c.want, meta); diff != "" {
 			t.Errorf("%s: Cut (-want +got):\n%s", c.name, diff)
 		}
@@ -174,9 +174,9 @@ func TestCut(t *testing.T) {
 	}
 }
 
-func TestCut_cursorLeadsOn(t *testing.T) {
-	_, meta := Cut(Request{Number: 1, PerPage: 1}, []uuid.UUID{first, second}, 2, "permits", func(id uuid.UUID) Key { return Key{ID: id} })
-	got, err := Parse(nil, nil, &meta.NextCursor, "permits")
+func Test_cut_cursorLeadsOn(t *testing.T) {
+	_, meta := cut(Request{Number: 1, PerPage: 1}, []uuid.UUID{first, second}, 2, "permits", func(id uuid.UUID) Key { return Key{ID: id} })
+	got, err := parse(Query{nil, nil, &meta.NextCursor}, "permits")
 	if err != nil || got.After == nil || got.After.ID != first {
 		t.Errorf("Parse of the next cursor = %+v, %v, want to go on after %s", got, err, first)
 	}

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/oapi-codegen/runtime/types"
 
 	"github.com/plotwise/plotwise/gen/api"
+	"github.com/plotwise/plotwise/internal/geo"
+	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -16,6 +19,8 @@ import (
 // Handlers are the operations on permits.
 type Handlers struct {
 	Permits *Service
+	Check   func(document []byte) error // holds an exported permit against the specification
+	Now     func() time.Time
 }
 
 // ListPermits answers GET /v1/permits.
@@ -25,22 +30,61 @@ func (h Handlers) ListPermits(ctx context.Context, request api.ListPermitsReques
 	if err != nil {
 		return nil, err
 	}
-	found, meta, err := h.Permits.List(ctx, identity.From(ctx).OrganizationID, f, p.Page, p.PerPage, p.Cursor)
+	found, meta, err := h.Permits.List(ctx, identity.From(ctx).OrganizationID, f, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
 	if err != nil {
 		return nil, err
 	}
+	return api.ListPermits200JSONResponse{
+		Body: listToAPI(found, meta), Headers: api.ListPermits200ResponseHeaders{Link: page.Link(ctx, meta)},
+	}, nil
+}
+
+// ExportPermits answers GET /v1/permits/export.
+func (h Handlers) ExportPermits(ctx context.Context, request api.ExportPermitsRequestObject) (api.ExportPermitsResponseObject, error) {
+	p := request.Params
+	f, err := filterFromAPI(api.ListPermitsParams{
+		Scope: p.Scope, Status: p.Status, State: p.State, Stage: p.Stage, Type: p.Type, Jurisdiction: p.Jurisdiction, Q: p.Q,
+		UpdatedSince: p.UpdatedSince, FiledAfter: p.FiledAfter, FiledBefore: p.FiledBefore, Near: p.Near, RadiusM: p.RadiusM, Sort: p.Sort,
+	})
+	if err != nil {
+		return nil, err
+	}
+	export, err := h.Permits.Export(identity.From(ctx).OrganizationID, f)
+	if err != nil {
+		return nil, err
+	}
+	first, err := export.Next(ctx)
+	if err != nil {
+		export.Close()
+		return nil, err
+	}
+	return &file{ctx: ctx, export: export, first: first, format: p.Format, encoder: encoderOf(p.Format), check: h.Check, now: h.Now}, nil
+}
+
+// ListConditionPermits answers GET /v1/conditions/{condition_id}/permits.
+func (h Handlers) ListConditionPermits(ctx context.Context, request api.ListConditionPermitsRequestObject) (api.ListConditionPermitsResponseObject, error) {
+	p := request.Params
+	f := Filter{Scope: ScopeCondition, Condition: id.UUID(id.Condition, request.ConditionID)}
+	found, meta, err := h.Permits.List(ctx, identity.From(ctx).OrganizationID, f, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	return api.ListConditionPermits200JSONResponse{
+		Body: listToAPI(found, meta), Headers: api.ListConditionPermits200ResponseHeaders{Link: page.Link(ctx, meta)},
+	}, nil
+}
+
+func listToAPI(found []Permit, meta page.Meta) api.PermitList {
 	body := api.PermitList{Data: make([]api.Permit, len(found)), Meta: page.ToAPI(meta)}
 	for i, permit := range found {
 		body.Data[i] = permitToAPI(permit)
 	}
-	return api.ListPermits200JSONResponse{
-		Body: body, Headers: api.ListPermits200ResponseHeaders{Link: page.Link(ctx, meta)},
-	}, nil
+	return body
 }
 
 // GetPermit answers GET /v1/permits/{permit_uuid}.
 func (h Handlers) GetPermit(ctx context.Context, request api.GetPermitRequestObject) (api.GetPermitResponseObject, error) {
-	details, err := h.Permits.Get(ctx, request.PermitUUID)
+	details, err := h.Permits.Get(ctx, identity.From(ctx).OrganizationID, request.PermitUUID)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +94,7 @@ func (h Handlers) GetPermit(ctx context.Context, request api.GetPermitRequestObj
 // ListPermitHistory answers GET /v1/permits/{permit_uuid}/history.
 func (h Handlers) ListPermitHistory(ctx context.Context, request api.ListPermitHistoryRequestObject) (api.ListPermitHistoryResponseObject, error) {
 	p := request.Params
-	found, meta, err := h.Permits.ListChanges(ctx, request.PermitUUID, p.Page, p.PerPage, p.Cursor)
+	found, meta, err := h.Permits.ListChanges(ctx, request.PermitUUID, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +132,7 @@ func filterFromAPI(p api.ListPermitsParams) (Filter, error) {
 		return f, problem.Parameter("radius_m", "requires", "needs near, the point that it is measured from")
 	}
 	if p.Near != nil {
-		f.Near = &Circle{RadiusM: defaultRadiusM}
+		f.Near = &geo.Circle{RadiusM: defaultRadiusM}
 		if _, err := fmt.Sscanf(*p.Near, "%g,%g", &f.Near.Latitude, &f.Near.Longitude); err != nil {
 			return f, fmt.Errorf("read near=%q, which its pattern let pass: %w", *p.Near, err)
 		}
@@ -130,6 +174,17 @@ func detailsToAPI(d Details) api.PermitDetails {
 		LastCheckedAt: d.LastCheckedAt,
 		Parties:       make([]api.Party, len(d.Parties)),
 		StatusHistory: make([]api.StatusChange, len(d.StatusChanges)),
+		ConditionIds:  make([]api.ConditionID, len(d.Own.ConditionIDs)),
+		Notes:         make([]api.Note, len(d.Own.Notes)),
+	}
+	if w := d.Own.Watched; w != nil {
+		out.Watchlist = &api.PermitWatchlistState{Tags: w.Tags, Priority: api.Priority(w.Priority), AddedAt: w.AddedAt.UTC()}
+	}
+	for i, condition := range d.Own.ConditionIDs {
+		out.ConditionIds[i] = id.Format(id.Condition, condition)
+	}
+	for i, n := range d.Own.Notes {
+		out.Notes[i] = noteToAPI(d.UUID, n)
 	}
 	for i, party := range d.Parties {
 		out.Parties[i] = partyToAPI(party)
@@ -138,6 +193,14 @@ func detailsToAPI(d Details) api.PermitDetails {
 		out.StatusHistory[i] = api.StatusChange{PreviousStatus: value(c.Previous), NewStatus: value(c.New), DetectedAt: c.DetectedAt.UTC()}
 	}
 	return out
+}
+
+func noteToAPI(permit uuid.UUID, n Note) api.Note {
+	return api.Note{
+		ID: id.Format(id.Note, n.ID), PermitUUID: permit, Body: n.Body,
+		Author:    api.NoteAuthor{Type: api.AuthorTypeAPIKey, ID: id.Format(id.APIKey, n.APIKeyID), Name: n.APIKeyName},
+		CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
+	}
 }
 
 func partyToAPI(p Party) api.Party {

@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/geo"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -47,6 +47,31 @@ type Details struct {
 	LastCheckedAt *time.Time `db:"last_checked_at"`
 	Parties       []Party
 	StatusChanges []Change // the latest first
+	Own           Own
+}
+
+// Own is what an organization keeps with a permit.
+type Own struct {
+	Watched      *Watched // nil when the permit is not on the watchlist
+	ConditionIDs []uuid.UUID
+	Notes        []Note // at most 100, the newest first
+}
+
+// Watched is a permit's place on a watchlist.
+type Watched struct {
+	Tags     []string  `db:"-"`
+	Priority string    `db:"priority"`
+	AddedAt  time.Time `db:"added_at"`
+}
+
+// Note is a note on a permit, with the API key that wrote it.
+type Note struct {
+	ID         uuid.UUID `db:"id"`
+	Body       string    `db:"body"`
+	APIKeyID   uuid.UUID `db:"api_key_id"`
+	APIKeyName string    `db:"api_key_name"`
+	CreatedAt  time.Time `db:"created_at"`
+	UpdatedAt  time.Time `db:"updated_at"`
 }
 
 // Party is a person or firm on a permit.
@@ -76,12 +101,15 @@ type Change struct {
 // The scopes of a list.
 const (
 	ScopeWatchlist = "watchlist"
+	ScopePortfolio = "portfolio"
+	ScopeCondition = "condition" // not in the API: the permits of one condition
 	ScopeAll       = "all"
 )
 
 // Filter says which permits a list holds, and in which order. Its zero value, but for Scope, lets every permit pass.
 type Filter struct {
 	Scope         string
+	Condition     uuid.UUID // whose permits they are, in ScopeCondition
 	Statuses      []string
 	State         string
 	Stages        []string
@@ -91,14 +119,8 @@ type Filter struct {
 	UpdatedSince  *time.Time
 	FiledAfter    *time.Time
 	FiledBefore   *time.Time
-	Near          *Circle
+	Near          *geo.Circle
 	Sort          string // "" for creation, or a column, with - for descending
-}
-
-// Circle is the area around a point; degrees and metres.
-type Circle struct {
-	Latitude, Longitude float64
-	RadiusM             int
 }
 
 // check holds the filter against the rules that its schema cannot say, and settles what follows from them.
@@ -136,7 +158,8 @@ func (f Filter) fingerprint(organization uuid.UUID) string {
 
 // Service answers questions about permits. It is safe for concurrent use.
 type Service struct {
-	db *postgres.DB
+	db      *postgres.DB
+	exports exports
 }
 
 // NewService returns a Service on the database.
@@ -145,28 +168,24 @@ func NewService(db *postgres.DB) *Service {
 }
 
 // List returns a page of the permits that pass the filter, seen by the organization. It returns invalid_parameter when
-// the filter contradicts itself, and the problems of page.Parse.
-func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, number, perPage *int32, cursor *string) ([]Permit, page.Meta, error) {
+// the filter contradicts itself, NotFound when the condition of ScopeCondition is not the organization's, and the
+// problems of page.List.
+func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p page.Query) ([]Permit, page.Meta, error) {
 	if err := f.check(); err != nil {
 		return nil, page.Meta{}, err
 	}
-	scope := f.fingerprint(organization)
-	p, err := page.Parse(number, perPage, cursor, scope)
-	if err != nil {
-		return nil, page.Meta{}, err
-	}
 	q := postgres.From(ctx, s.db)
-	rows, err := list(ctx, q, organization, f, p)
-	if err != nil {
-		return nil, page.Meta{}, err
-	}
-	total := 0
-	if p.Counted() {
-		if total, err = count(ctx, q, organization, f, page.MaxDepth+1); err != nil {
+	if f.Scope == ScopeCondition {
+		if err := conditionExists(ctx, q, organization, f.Condition); err != nil {
 			return nil, page.Meta{}, err
 		}
 	}
-	rows, meta := page.Cut(p, rows, total, scope, listed.key)
+	rows, meta, err := page.List(p, f.fingerprint(organization), listed.key,
+		func(r page.Request) ([]listed, error) { return list(ctx, q, organization, f, r) },
+		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
+	if err != nil {
+		return nil, page.Meta{}, err
+	}
 	found := make([]Permit, len(rows))
 	for i, r := range rows {
 		found[i] = r.Permit
@@ -174,8 +193,8 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, nu
 	return found, meta, nil
 }
 
-// Get returns a permit with its details, or NotFound.
-func (s *Service) Get(ctx context.Context, permit uuid.UUID) (Details, error) {
+// Get returns a permit with its details, and with what the organization keeps with it, or NotFound.
+func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) (Details, error) {
 	q := postgres.From(ctx, s.db)
 	d, err := get(ctx, q, permit)
 	if err != nil {
@@ -184,64 +203,30 @@ func (s *Service) Get(ctx context.Context, permit uuid.UUID) (Details, error) {
 	if d.Parties, err = listParties(ctx, q, permit); err != nil {
 		return d, err
 	}
-	d.StatusChanges, err = listStatusChanges(ctx, q, permit)
+	if d.StatusChanges, err = listStatusChanges(ctx, q, permit); err != nil {
+		return d, err
+	}
+	d.Own, err = getOwn(ctx, q, organization, permit)
 	return d, err
 }
 
-// ListChanges returns a page of a permit's changes, the latest first. It returns NotFound and the problems of page.Parse.
-func (s *Service) ListChanges(ctx context.Context, permit uuid.UUID, number, perPage *int32, cursor *string) ([]Change, page.Meta, error) {
-	scope := "changes " + permit.String()
-	p, err := page.Parse(number, perPage, cursor, scope)
-	if err != nil {
-		return nil, page.Meta{}, err
-	}
+// ListChanges returns a page of a permit's changes, the latest first. It returns NotFound and the problems of page.List.
+func (s *Service) ListChanges(ctx context.Context, permit uuid.UUID, p page.Query) ([]Change, page.Meta, error) {
 	q := postgres.From(ctx, s.db)
 	if err := exists(ctx, q, permit); err != nil {
 		return nil, page.Meta{}, err
 	}
-	rows, err := listChanges(ctx, q, permit, p)
+	rows, meta, err := page.List(p, "changes "+permit.String(), changed.key,
+		func(r page.Request) ([]changed, error) { return listChanges(ctx, q, permit, r) },
+		func() (int, error) { return countChanges(ctx, q, permit, page.MaxDepth+1) })
 	if err != nil {
 		return nil, page.Meta{}, err
 	}
-	total := 0
-	if p.Counted() {
-		if total, err = countChanges(ctx, q, permit, page.MaxDepth+1); err != nil {
-			return nil, page.Meta{}, err
-		}
-	}
-	rows, meta := page.Cut(p, rows, total, scope, changed.key)
 	found := make([]Change, len(rows))
 	for i, r := range rows {
 		found[i] = r.Change
 	}
 	return found, meta, nil
-}
-
-// metresPerDegree is the length of a degree of latitude, rounded down so that boxes come out a little too large.
-const metresPerDegree = 111_000
-
-// boxes returns two boxes, as Postgres writes them, that together cover the circle: they differ only where it crosses
-// the antimeridian. Near a pole they reach all the way round.
-func (c Circle) boxes() (first, second string) {
-	height := float64(c.RadiusM) / metresPerDegree
-	south, north := math.Max(-90, c.Latitude-height), math.Min(90, c.Latitude+height)
-	width := 360.0
-	if edge := math.Max(math.Abs(south), math.Abs(north)); edge < 89.9 {
-		width = height / math.Cos(edge*math.Pi/180)
-	}
-	west, east := c.Longitude-width, c.Longitude+width
-	box := func(west, east float64) string {
-		return fmt.Sprintf("((%g,%g),(%g,%g))", west, south, east, north)
-	}
-	switch {
-	case width >= 180:
-		return box(-180, 180), box(-180, 180)
-	case west < -180:
-		return box(-180, east), box(west+360, 180)
-	case east > 180:
-		return box(west, 180), box(-180, east-360)
-	}
-	return box(west, east), box(west, east)
 }
 
 // Address returns the location in one line, as a US letter has it: street, city, region and postal code.

@@ -10,8 +10,8 @@ select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.descriptio
 -- part: sorted_by_updated_at
 , cast(p.updated_at as text) as sort_value
 
--- part: sorted_by_watched
-, cast(greatest(p.updated_at, w.added_at) as text) as sort_value
+-- part: sorted_by_joined
+, cast(greatest(p.updated_at, w.joined_at) as text) as sort_value
 
 -- part: sorted_by_filed_date
 , cast(coalesce(p.filed_date, '-infinity') as text) as sort_value
@@ -24,10 +24,22 @@ from permits p join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: from_watchlist
-from watchlist_items w
+from (select permit_uuid, added_at as joined_at from watchlist_items where organization_id = ?) w
 join permits p on p.uuid = w.permit_uuid
 join jurisdictions j on j.id = p.jurisdiction_id
-where w.organization_id = ?
+where true
+
+-- part: from_portfolio
+from (select permit_uuid, min(matched_at) as joined_at from condition_matches where organization_id = ? group by permit_uuid) w
+join permits p on p.uuid = w.permit_uuid
+join jurisdictions j on j.id = p.jurisdiction_id
+where true
+
+-- part: from_condition
+from (select permit_uuid, matched_at as joined_at from condition_matches where organization_id = ? and condition_id = ?) w
+join permits p on p.uuid = w.permit_uuid
+join jurisdictions j on j.id = p.jurisdiction_id
+where true
 
 -- part: count
 select count(*) from (select 1
@@ -36,7 +48,19 @@ select count(*) from (select 1
 from permits p where true
 
 -- part: count_watchlist
-from watchlist_items w join permits p on p.uuid = w.permit_uuid where w.organization_id = ?
+from (select permit_uuid, added_at as joined_at from watchlist_items where organization_id = ?) w
+join permits p on p.uuid = w.permit_uuid
+where true
+
+-- part: count_portfolio
+from (select permit_uuid, min(matched_at) as joined_at from condition_matches where organization_id = ? group by permit_uuid) w
+join permits p on p.uuid = w.permit_uuid
+where true
+
+-- part: count_condition
+from (select permit_uuid, matched_at as joined_at from condition_matches where organization_id = ? and condition_id = ?) w
+join permits p on p.uuid = w.permit_uuid
+where true
 
 -- part: count_limit
 limit ?) counted
@@ -69,8 +93,8 @@ and (p.search @@ websearch_to_tsquery('english', ?)
 -- part: updated_since
 and p.updated_at >= ?
 
--- part: watched_since
-and greatest(p.updated_at, w.added_at) >= ?
+-- part: joined_since
+and greatest(p.updated_at, w.joined_at) >= ?
 
 -- part: filed_after
 and coalesce(p.filed_date, '-infinity') >= cast(? as date)
@@ -92,11 +116,11 @@ and (p.updated_at, p.uuid) > (cast(? as timestamptz), ?)
 -- part: before_updated_at
 and (p.updated_at, p.uuid) < (cast(? as timestamptz), ?)
 
--- part: after_watched
-and (greatest(p.updated_at, w.added_at), p.uuid) > (cast(? as timestamptz), ?)
+-- part: after_joined
+and (greatest(p.updated_at, w.joined_at), p.uuid) > (cast(? as timestamptz), ?)
 
--- part: before_watched
-and (greatest(p.updated_at, w.added_at), p.uuid) < (cast(? as timestamptz), ?)
+-- part: before_joined
+and (greatest(p.updated_at, w.joined_at), p.uuid) < (cast(? as timestamptz), ?)
 
 -- part: after_filed_date
 and (coalesce(p.filed_date, '-infinity'), p.uuid) > (cast(? as date), ?)
@@ -119,11 +143,11 @@ order by p.updated_at, p.uuid
 -- part: by_updated_at_descending
 order by p.updated_at desc, p.uuid desc
 
--- part: by_watched
-order by greatest(p.updated_at, w.added_at), p.uuid
+-- part: by_joined
+order by greatest(p.updated_at, w.joined_at), p.uuid
 
--- part: by_watched_descending
-order by greatest(p.updated_at, w.added_at) desc, p.uuid desc
+-- part: by_joined_descending
+order by greatest(p.updated_at, w.joined_at) desc, p.uuid desc
 
 -- part: by_filed_date
 order by coalesce(p.filed_date, '-infinity'), p.uuid
@@ -182,3 +206,20 @@ limit $4
 
 -- name: countChanges
 select count(*) from (select from permit_changes where permit_uuid = $1 limit $2) counted
+
+-- name: getWatched
+select tags, priority, added_at from watchlist_items where organization_id = $1 and permit_uuid = $2
+
+-- name: listConditionIDs
+select condition_id from condition_matches where organization_id = $1 and permit_uuid = $2 order by condition_id limit 100
+
+-- name: listNotes
+select n.id, n.body, n.api_key_id, k.name as api_key_name, n.created_at, n.updated_at
+from notes n
+join api_keys k on k.organization_id = n.organization_id and k.id = n.api_key_id
+where n.organization_id = $1 and n.permit_uuid = $2
+order by n.id desc
+limit 100
+
+-- name: conditionExists
+select exists (select from conditions where organization_id = $1 and id = $2)

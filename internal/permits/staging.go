@@ -58,10 +58,11 @@ type Summary struct {
 
 // Outcome counts what one Merge did.
 type Outcome struct {
-	Looked  int64     // how many permits it looked at; 0 when there was nothing left
-	Added   int       `db:"added"`
-	Changed int       `db:"changed"`
-	At      time.Time // the changes' updated_at
+	Looked  int64       // how many permits it looked at; 0 when there was nothing left
+	Added   int         `db:"added"`
+	Changed int         `db:"changed"`
+	At      time.Time   // the changes' updated_at
+	Moved   []uuid.UUID // permits that are new, or whose parties or place changed
 }
 
 // Stage begins an import on a connection of its own. The fields are those that the source gives; a stored permit keeps
@@ -147,6 +148,9 @@ func (s *Staging) merge(ctx context.Context, tx *postgres.Tx, o *Outcome) error 
 		return fmt.Errorf("stamp a change: %w", err)
 	}
 	if err := mergeBatch(ctx, tx, s.jurisdiction, o.At); err != nil {
+		return err
+	}
+	if err := listMoved(ctx, tx, o); err != nil {
 		return err
 	}
 	return countBatch(ctx, tx, o)

@@ -196,6 +196,12 @@ from batch b
 cross join lateral jsonb_array_elements(b.parties) with ordinality as e (party, position)
 where b.added or b.differs
 
+-- part: listMoved
+select uuid from batch b
+where added or differs and exists (
+    select from permit_changes c
+    where c.permit_uuid = b.uuid and c.detected_at = ? and (c.scope = 'party' or c.field in ('latitude', 'longitude')))
+
 -- part: countBatch
 select count(*) filter (where added) as added, count(*) filter (where differs) as changed from batch
 

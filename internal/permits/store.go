@@ -28,6 +28,10 @@ var (
 	listChangesSQL       = statements.Get("listChanges")
 	listChangesAfterSQL  = statements.Get("listChangesAfter")
 	countChangesSQL      = statements.Get("countChanges")
+	getWatchedSQL        = statements.Get("getWatched")
+	listConditionIDsSQL  = statements.Get("listConditionIDs")
+	listNotesSQL         = statements.Get("listNotes")
+	conditionExistsSQL   = statements.Get("conditionExists")
 )
 
 // listed is a row of a list with the value that it is ordered by.
@@ -59,11 +63,7 @@ func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query
 	order := orderOf(f)
 	b := &postgres.Query{}
 	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
-	if f.Scope == ScopeWatchlist {
-		b.Add(statements.Part("from_watchlist"), organization)
-	} else {
-		b.Add(statements.Part("from_all"))
-	}
+	from(b, "from_", organization, f)
 	filter(b, f)
 	order.after(b, p.After)
 	b.Add(statements.Part("by_" + order.name()))
@@ -82,16 +82,26 @@ func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fi
 func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
 	b := &postgres.Query{}
 	b.Add(statements.Part("count"))
-	if f.Scope == ScopeWatchlist {
-		b.Add(statements.Part("count_watchlist"), organization)
-	} else {
-		b.Add(statements.Part("count_all"))
-	}
+	from(b, "count_", organization, f)
 	filter(b, f)
 	if f.Scope == ScopeAll {
 		b.Add(statements.Part("by_" + orderOf(f).name())) // lets an index answer where a filter does not
 	}
 	return b.Add(statements.Part("count_limit"), most)
+}
+
+// from adds the tables that a scope reads: the permits as p and, where the organization joined them at some time, that
+// time as w.joined_at.
+func from(b *postgres.Query, prefix string, organization uuid.UUID, f Filter) {
+	part := statements.Part(prefix + f.Scope)
+	switch f.Scope {
+	case ScopeAll:
+		b.Add(part)
+	case ScopeCondition:
+		b.Add(part, organization, f.Condition)
+	default:
+		b.Add(part, organization)
+	}
 }
 
 func filter(b *postgres.Query, f Filter) {
@@ -111,8 +121,8 @@ func filter(b *postgres.Query, f Filter) {
 	}
 	if f.UpdatedSince != nil {
 		part := "updated_since"
-		if f.Scope == ScopeWatchlist {
-			part = "watched_since"
+		if f.Scope != ScopeAll {
+			part = "joined_since"
 		}
 		b.Add(statements.Part(part), *f.UpdatedSince)
 	}
@@ -123,7 +133,7 @@ func filter(b *postgres.Query, f Filter) {
 		b.Add(statements.Part("filed_before"), *f.FiledBefore)
 	}
 	if c := f.Near; c != nil {
-		first, second := c.boxes()
+		first, second := c.Boxes()
 		b.Add(statements.Part("near"), first, second, c.Latitude, c.Longitude, c.RadiusM)
 	}
 }
@@ -150,8 +160,8 @@ func orderOf(f Filter) order {
 	switch {
 	case column == "":
 		column = "uuid"
-	case column == "updated_at" && f.Scope == ScopeWatchlist:
-		column = "watched"
+	case column == "updated_at" && f.Scope != ScopeAll:
+		column = "joined"
 	}
 	return order{column, descending}
 }
@@ -234,4 +244,37 @@ func countChanges(ctx context.Context, q postgres.Querier, permit uuid.UUID, mos
 		return 0, fmt.Errorf("count the changes of permit %s: %w", permit, err)
 	}
 	return n, nil
+}
+
+func getOwn(ctx context.Context, q postgres.Querier, organization, permit uuid.UUID) (Own, error) {
+	var own Own
+	var watched struct {
+		Watched
+		Tags pq.StringArray `db:"tags"`
+	}
+	switch err := q.GetContext(ctx, &watched, getWatchedSQL, organization, permit); {
+	case err == nil:
+		watched.Watched.Tags = watched.Tags
+		own.Watched = &watched.Watched
+	case !errors.Is(err, sql.ErrNoRows):
+		return own, fmt.Errorf("get the watchlist's item of permit %s: %w", permit, err)
+	}
+	if err := q.SelectContext(ctx, &own.ConditionIDs, listConditionIDsSQL, organization, permit); err != nil {
+		return own, fmt.Errorf("list the conditions of permit %s: %w", permit, err)
+	}
+	if err := q.SelectContext(ctx, &own.Notes, listNotesSQL, organization, permit); err != nil {
+		return own, fmt.Errorf("list the notes on permit %s: %w", permit, err)
+	}
+	return own, nil
+}
+
+func conditionExists(ctx context.Context, q postgres.Querier, organization, condition uuid.UUID) error {
+	var found bool
+	if err := q.GetContext(ctx, &found, conditionExistsSQL, organization, condition); err != nil {
+		return fmt.Errorf("look for condition %s: %w", condition, err)
+	}
+	if !found {
+		return problem.Missing("condition")
+	}
+	return nil
 }

@@ -151,6 +151,15 @@ func run(ctx context.Context, q postgres.Querier, part string, args ...any) erro
 	return nil
 }
 
+func listMoved(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	var b postgres.Query
+	text, args := b.Add(staging.Part("listMoved"), o.At).SQL()
+	if err := tx.SelectContext(ctx, &o.Moved, text, args...); err != nil {
+		return fmt.Errorf("list the permits that moved: %w", err)
+	}
+	return nil
+}
+
 func countBatch(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
 	if err := tx.GetContext(ctx, o, staging.Part("countBatch")); err != nil {
 		return fmt.Errorf("count a batch: %w", err)

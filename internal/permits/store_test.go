@@ -2,13 +2,13 @@ package permits
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/geo"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
@@ -21,7 +21,7 @@ func everyFilter() Filter {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return Filter{
 		Statuses: []string{"a", "b"}, State: "active", Stages: []string{"expired"}, Types: []string{"x"}, Jurisdictions: []string{"a", "b"},
-		Words: "pool", UpdatedSince: &at, FiledAfter: &at, FiledBefore: &at, Near: &Circle{Latitude: 27, Longitude: -82, RadiusM: 100},
+		Words: "pool", UpdatedSince: &at, FiledAfter: &at, FiledBefore: &at, Near: &geo.Circle{Latitude: 27, Longitude: -82, RadiusM: 100},
 	}
 }
 
@@ -75,7 +75,7 @@ func TestListQuery_usesIndexes(t *testing.T) {
 		"q":                     {Words: "w77"},
 		"q, a number":           {Words: "n-1437"},
 		"q, a frequent word":    {Words: "work"},
-		"near":                  {Near: &Circle{Latitude: 27, Longitude: -81, RadiusM: 2000}},
+		"near":                  {Near: &geo.Circle{Latitude: 27, Longitude: -81, RadiusM: 2000}},
 		"updated_since":         {UpdatedSince: &since, Sort: "updated_at"},
 		"jurisdiction, status":  {Jurisdictions: []string{"north"}, Statuses: []string{"Expired"}},
 		"several of both":       {Jurisdictions: []string{"north", "south"}, Statuses: []string{"Expired", "Final"}},
@@ -123,7 +123,7 @@ func walkDuringChanges(t *testing.T, db *postgres.DB, n int) {
 	var cursor *string
 	seen := map[uuid.UUID]bool{}
 	for {
-		rows, meta, err := s.List(t.Context(), uuid.Nil, Filter{Scope: ScopeAll}, nil, &perPage, cursor)
+		rows, meta, err := s.List(t.Context(), uuid.Nil, Filter{Scope: ScopeAll}, page.Query{PerPage: &perPage, Cursor: cursor})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,7 +159,7 @@ func TestService_List_missesNoChange(t *testing.T) {
 	watermark := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	seen := map[string]time.Time{}
 	poll := func() {
-		rows, _, err := s.List(ctx, uuid.Nil, Filter{Scope: ScopeAll, UpdatedSince: &watermark}, nil, nil, nil)
+		rows, _, err := s.List(ctx, uuid.Nil, Filter{Scope: ScopeAll, UpdatedSince: &watermark}, page.Query{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,33 +196,5 @@ func TestService_List_missesNoChange(t *testing.T) {
 	poll()
 	if !seen["N-1"].After(before) || !seen["N-2"].After(seen["N-1"]) {
 		t.Errorf("after both commits the poll saw N-1 at %s and N-2 at %s, want both changes in the order of commits", seen["N-1"], seen["N-2"])
-	}
-}
-
-func TestCircle_boxes(t *testing.T) {
-	const near = 0.001 // degrees
-	for name, c := range map[string]struct {
-		circle        Circle
-		first, second [4]float64 // west, south, east, north
-	}{
-		"plain":        {Circle{0, 0, 111_000}, [4]float64{-1, -1, 1, 1}, [4]float64{-1, -1, 1, 1}},
-		"far north":    {Circle{59, 0, 111_000}, [4]float64{-2, 58, 2, 60}, [4]float64{-2, 58, 2, 60}},
-		"antimeridian": {Circle{0, 179.5, 111_000}, [4]float64{178.5, -1, 180, 1}, [4]float64{-180, -1, -179.5, 1}},
-		"the other":    {Circle{0, -179.5, 111_000}, [4]float64{-180, -1, -178.5, 1}, [4]float64{179.5, -1, 180, 1}},
-		"pole":         {Circle{89.99, 10, 11_100}, [4]float64{-180, 89.89, 180, 90}, [4]float64{-180, 89.89, 180, 90}},
-	} {
-		first, second := c.circle.boxes()
-		for text, want := range map[string][4]float64{first: c.first, second: c.second} {
-			var got [4]float64
-			if _, err := fmt.Sscanf(text, "((%g,%g),(%g,%g))", &got[0], &got[1], &got[2], &got[3]); err != nil {
-				t.Fatalf("%s: box %q: %v", name, text, err)
-			}
-			for i := range got {
-				if math.Abs(got[i]-want[i]) > near {
-					t.Errorf("%s: box %s, want %v", name, text, want)
-					break
-				}
-			}
-		}
 	}
 }

@@ -165,7 +165,7 @@ func IsUnavailable(err error) bool {
 	var e *pq.Error
 	if errors.As(err, &e) {
 		switch e.Code.Class() {
-		case "08", "53", "57": // connection, resources, operator intervention (shutdown, statement timeout)
+		case "08", "40", "53", "57": // connection, rollback (deadlock), resources, operator intervention (shutdown, statement timeout)
 			return true
 		}
 		return IsLockTimeout(err)

@@ -1,24 +1,53 @@
 // Package problem describes the failures that a caller of the API may read. Every other error is the server's own.
 package problem
 
-import "fmt"
+import (
+	"fmt"
+	"net/http"
+)
 
-// Kind says what sort of failure it is; httpapi gives each an HTTP status.
+// Kind says what sort of failure it is; Status gives its HTTP status.
 type Kind int
 
 // The kinds of failure, with the HTTP status (RFC 9110) that each one becomes.
 const (
-	Invalid          Kind = iota + 1 // 400: parameters or syntax
-	Unauthenticated                  // 401: no valid API key
-	Forbidden                        // 403: the key lacks a permission
-	NotFound                         // 404: does not exist, or is not the caller's to see
-	MethodNotAllowed                 // 405
-	Conflict                         // 409: contradicts the present state
-	TooLarge                         // 413: the body is over the limit
-	UnsupportedMedia                 // 415: the body's media type is not taken
-	Unprocessable                    // 422: the body breaks its schema or a rule
-	Unavailable                      // 503: for the moment
+	Invalid            Kind = iota + 1 // 400: parameters or syntax
+	Unauthenticated                    // 401: no valid API key
+	Forbidden                          // 403: the key lacks a permission
+	NotFound                           // 404: does not exist, or is not the caller's to see
+	MethodNotAllowed                   // 405
+	Conflict                           // 409: contradicts the present state
+	PreconditionFailed                 // 412: If-Match names another version
+	TooLarge                           // 413: the body is over the limit
+	UnsupportedMedia                   // 415: the body's media type is not taken
+	Unprocessable                      // 422: the body breaks its schema or a rule
+	TooMany                            // 429: more at once than is allowed
+	Unavailable                        // 503: for the moment
 )
+
+// statuses is the one table of what each kind of failure answers with.
+var statuses = map[Kind]int{
+	Invalid:            http.StatusBadRequest,
+	Unauthenticated:    http.StatusUnauthorized,
+	Forbidden:          http.StatusForbidden,
+	NotFound:           http.StatusNotFound,
+	MethodNotAllowed:   http.StatusMethodNotAllowed,
+	Conflict:           http.StatusConflict,
+	PreconditionFailed: http.StatusPreconditionFailed,
+	TooLarge:           http.StatusRequestEntityTooLarge,
+	UnsupportedMedia:   http.StatusUnsupportedMediaType,
+	Unprocessable:      http.StatusUnprocessableEntity,
+	TooMany:            http.StatusTooManyRequests,
+	Unavailable:        http.StatusServiceUnavailable,
+}
+
+// Status returns the HTTP status of a kind of failure; 500 for one that is none.
+func (k Kind) Status() int {
+	if status, ok := statuses[k]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
 
 // The parts of a request that a Detail can speak of.
 const (
@@ -65,6 +94,14 @@ func Parameters(details ...Detail) *Error {
 // Parameter returns the failure of one query parameter: name and what would be right.
 func Parameter(name, code, message string) *Error {
 	return Parameters(Detail{In: InQuery, Pointer: name, Code: code, Message: message})
+}
+
+// Body returns the failure of a request whose body breaks a rule that its schema cannot say; details may not be empty.
+func Body(details ...Detail) *Error {
+	for i := range details {
+		details[i].In = InBody
+	}
+	return &Error{Kind: Unprocessable, Code: "invalid_body", Message: Summary(details), Details: details}
 }
 
 // Summary says the first detail in a sentence, and how many more there are.

@@ -35,7 +35,7 @@ paths:
       security: [{apiKey: []}]
       requestBody:
         content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}, examples: {one: {value: {}}}}}
-      responses: {'200': {}, '400': {}, '401': {}, '404': {}, '413': {}, '415': {}, '422': {}, '500': {}, '503': {}}
+      responses: {'200': {}, '400': {}, '401': {}, '404': {}, '412': {}, '413': {}, '415': {}, '422': {}, '500': {}, '503': {}}
 components:
   responses:
     Things:
@@ -94,6 +94,7 @@ func TestLint(t *testing.T) {
 		{"no 401", "'401': {}, '403'", "'403'", list + "/responses: needs 401"},
 		{"no 403", "'403': {}, ", "", list + "/responses: needs 403"},
 		{"no 404", "'404': {}, ", "", update + "/responses: needs 404"},
+		{"no 412", "'412': {}, ", "", update + "/responses: needs 412"},
 		{"no 413", "'413': {}, '415'", "'415'", update + "/responses: needs 413"},
 		{"no 415", "'415': {}, ", "", update + "/responses: needs 415"},
 		{"no 422", "'422': {}, ", "", update + "/responses: needs 422"},

@@ -21,6 +21,7 @@ type Operation struct {
 	Parameters   []Parameter
 	Body         string // URL fragment (#/…) of the request body's schema; "" when there is none
 	BodyRequired bool
+	Streams      bool // its success is a file, sent while it is made
 }
 
 // Parameter is a parameter of an operation.
@@ -84,12 +85,27 @@ func (d *Document) Operations() []Operation {
 			}
 			at := "#/paths/" + fragment(path)
 			op := Operation{ID: scalar(node, "operationId"), Method: strings.ToUpper(method), Path: path, Permission: permission(node)}
+			op.Streams = streams(node)
 			op.Parameters = append(d.parameters(item, at), d.parameters(node, at+"/"+method)...)
 			d.body(node, at+"/"+method, &op)
 			operations = append(operations, op)
 		}
 	}
 	return operations
+}
+
+// streams reports whether an operation's success has another media type than JSON.
+func streams(op *yaml.Node) bool {
+	responses := lookup(op, "responses")
+	if responses == nil {
+		return false
+	}
+	success := lookup(responses, "200")
+	if success == nil {
+		return false
+	}
+	content := lookup(success, "content")
+	return content != nil && lookup(content, "application/json") == nil
 }
 
 func permission(op *yaml.Node) string {

@@ -37,21 +37,21 @@ func TestDocument_Operations_listPermits(t *testing.T) {
 	if got.Method != "GET" || got.Path != "/v1/permits" || got.Permission != "read" || got.Body != "" || got.BodyRequired {
 		t.Errorf("listPermits = %+v, want GET /v1/permits with read and no body", got)
 	}
-	const own, shared = "#/paths/~1v1~1permits/get/parameters/", "#/components/parameters/"
+	const shared = "#/components/parameters/"
 	want := []spec.Parameter{
-		{Name: "scope", In: "query", Explode: true, Type: "string", Schema: own + "0/schema"},
-		{Name: "status", In: "query", Explode: true, Type: "array", Items: "string", Schema: own + "1/schema"},
-		{Name: "state", In: "query", Explode: true, Type: "string", Schema: own + "2/schema"},
-		{Name: "stage", In: "query", Explode: true, Type: "array", Items: "string", Schema: own + "3/schema"},
-		{Name: "type", In: "query", Explode: true, Type: "array", Items: "string", Schema: own + "4/schema"},
-		{Name: "jurisdiction", In: "query", Explode: true, Type: "array", Items: "string", Schema: own + "5/schema"},
-		{Name: "q", In: "query", Explode: true, Type: "string", Schema: own + "6/schema"},
-		{Name: "updated_since", In: "query", Explode: true, Type: "string", Schema: own + "7/schema"},
-		{Name: "filed_after", In: "query", Explode: true, Type: "string", Schema: own + "8/schema"},
-		{Name: "filed_before", In: "query", Explode: true, Type: "string", Schema: own + "9/schema"},
-		{Name: "near", In: "query", Explode: true, Type: "string", Schema: own + "10/schema"},
-		{Name: "radius_m", In: "query", Explode: true, Type: "integer", Schema: own + "11/schema"},
-		{Name: "sort", In: "query", Explode: true, Type: "string", Schema: own + "12/schema"},
+		{Name: "scope", In: "query", Explode: true, Type: "string", Schema: shared + "PermitScopeFilter/schema"},
+		{Name: "status", In: "query", Explode: true, Type: "array", Items: "string", Schema: shared + "PermitStatus/schema"},
+		{Name: "state", In: "query", Explode: true, Type: "string", Schema: shared + "PermitStateFilter/schema"},
+		{Name: "stage", In: "query", Explode: true, Type: "array", Items: "string", Schema: shared + "PermitStageFilter/schema"},
+		{Name: "type", In: "query", Explode: true, Type: "array", Items: "string", Schema: shared + "PermitType/schema"},
+		{Name: "jurisdiction", In: "query", Explode: true, Type: "array", Items: "string", Schema: shared + "PermitJurisdiction/schema"},
+		{Name: "q", In: "query", Explode: true, Type: "string", Schema: shared + "PermitQuery/schema"},
+		{Name: "updated_since", In: "query", Explode: true, Type: "string", Schema: shared + "PermitUpdatedSince/schema"},
+		{Name: "filed_after", In: "query", Explode: true, Type: "string", Schema: shared + "FiledAfter/schema"},
+		{Name: "filed_before", In: "query", Explode: true, Type: "string", Schema: shared + "FiledBefore/schema"},
+		{Name: "near", In: "query", Explode: true, Type: "string", Schema: shared + "Near/schema"},
+		{Name: "radius_m", In: "query", Explode: true, Type: "integer", Schema: shared + "NearRadiusM/schema"},
+		{Name: "sort", In: "query", Explode: true, Type: "string", Schema: shared + "PermitSortOrder/schema"},
 		{Name: "page", In: "query", Explode: true, Type: "integer", Schema: shared + "Page/schema"},
 		{Name: "per_page", In: "query", Explode: true, Type: "integer", Schema: shared + "PerPage/schema"},
 		{Name: "cursor", In: "query", Explode: true, Type: "string", Schema: shared + "Cursor/schema"},
@@ -148,7 +148,7 @@ func TestDocument_ErrorCodes(t *testing.T) {
 	for _, c := range codes {
 		listed = append(listed, c.Code)
 		wantRetry := "never"
-		if c.Status >= 500 {
+		if c.Status == 429 || c.Status >= 500 || c.Code == "idempotency_key_in_use" {
 			wantRetry = "later"
 		}
 		if c.Status < 400 || c.Status > 599 || c.Retry != wantRetry || !strings.HasSuffix(c.Meaning, ".") {

@@ -3,6 +3,7 @@ package validation
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -60,6 +61,18 @@ func (o *Operation) pathDetails(values map[string]string) []problem.Detail {
 	var details []problem.Detail
 	for _, p := range o.path {
 		details = append(details, p.check([]string{values[p.Name]})...)
+	}
+	return details
+}
+
+func (o *Operation) headerDetails(header http.Header) []problem.Detail {
+	var details []problem.Detail
+	for _, p := range o.headers {
+		if values := header.Values(p.Name); len(values) > 0 {
+			details = append(details, p.check(values)...)
+		} else if p.Required {
+			details = append(details, problem.Detail{In: problem.InHeader, Pointer: p.Name, Code: "required", Message: "must be given"})
+		}
 	}
 	return details
 }

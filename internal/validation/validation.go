@@ -28,6 +28,7 @@ type Operation struct {
 	authority  validator.Validator
 	parameters map[string]parameter // of the query, by name
 	path       []parameter
+	headers    []parameter
 	body       *jsonschema.Schema // nil: the operation takes no body
 	required   bool               // a body has to be sent
 }
@@ -101,8 +102,10 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 			o.parameters[p.Name] = compiled
 		case problem.InPath:
 			o.path = append(o.path, compiled)
+		case problem.InHeader:
+			o.headers = append(o.headers, compiled)
 		default:
-			return fmt.Errorf("parameter %s: parameters in %s are not validated yet", p.Name, p.In)
+			return fmt.Errorf("parameter %s: parameters in %s are not validated", p.Name, p.In)
 		}
 	}
 	if o.Body == "" {
@@ -116,12 +119,32 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 	return nil
 }
 
+// Schema returns a function that holds JSON against one of the document's named schemas.
+func Schema(document []byte, name string) (func(text []byte) error, error) {
+	c, err := newCompiler(document)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := c.Compile(resource + "#/components/schemas/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("compile schema %s: %w", name, err)
+	}
+	return func(text []byte) error {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			return fmt.Errorf("read JSON: %w", err)
+		}
+		return schema.Validate(value)
+	}, nil
+}
+
 // Request holds a request against the operation. The values are the path's parameters, decoded; the body is already
 // read. It returns nil or the failure to answer with: 400 for parameters and syntax, 415, or 422 for a
 // body that breaks its schema.
 func (o *Operation) Request(r *http.Request, values map[string]string, body []byte) error {
 	query, details := o.query(r.URL.RawQuery)
 	details = append(details, o.pathDetails(values)...)
+	details = append(details, o.headerDetails(r.Header)...)
 	if len(details) > 0 {
 		return problem.Parameters(details...)
 	}

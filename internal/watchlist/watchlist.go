@@ -1,31 +1,200 @@
-// Package watchlist keeps the permits that organizations watch.
+// Package watchlist keeps the permits that organizations watch, with what they keep beside them.
 package watchlist
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/etag"
+	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
 )
+
+// Item is a permit on a watchlist.
+type Item struct {
+	PermitUUID       uuid.UUID `db:"permit_uuid"`
+	PermitNumber     string    `db:"permit_number"`
+	JurisdictionSlug string    `db:"jurisdiction_slug"`
+	JurisdictionName string    `db:"jurisdiction_name"`
+	Status           string    `db:"status"`
+	Address          string    `db:"address"`
+	Tags             []string  `db:"-"`
+	Priority         string    `db:"priority"` // none, low, medium or high
+	AddedAt          time.Time `db:"added_at"`
+	UpdatedAt        time.Time `db:"updated_at"`
+	Version          int64     `db:"version"`
+}
+
+func (i Item) key() page.Key { return page.Key{ID: i.PermitUUID} }
+
+// Create is a permit to watch, named by UUID or by number.
+type Create struct {
+	PermitUUID   *uuid.UUID
+	PermitNumber string
+	Jurisdiction string // a slug; "" for any
+	Tags         []string
+	Priority     string // "" for none
+}
+
+// Result is what became of one permit of several.
+type Result struct {
+	Item    Item
+	Created bool
+	Problem *problem.Error // nil when the permit is on the watchlist
+}
+
+// Update is what is to change of an item; nil leaves it.
+type Update struct {
+	Tags     []string
+	Priority *string
+}
+
+// Filter says which items a list holds.
+type Filter struct {
+	Tags       []string // any of them
+	Priorities []string
+}
+
+// Tracked is called in the transaction in which an organization begins or ceases to track permits.
+type Tracked func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error
 
 // Service keeps watchlists. It is safe for concurrent use.
 type Service struct {
-	db *postgres.DB
+	db      *postgres.DB
+	tracked Tracked
+	now     func() time.Time
 }
 
 // NewService returns a Service on the database.
-func NewService(db *postgres.DB) *Service {
-	return &Service{db: db}
+func NewService(db *postgres.DB, tracked Tracked, now func() time.Time) *Service {
+	return &Service{db: db, tracked: tracked, now: now}
 }
 
-// AddFirst puts the oldest permits, so many of them, and the one of that number on an organization's watchlist.
-func (s *Service) AddFirst(ctx context.Context, organization uuid.UUID, n int, permitNumber string) error {
-	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		permits, err := pick(ctx, tx, permitNumber, n)
-		if err != nil {
+// List returns a page of an organization's items, or a problem of page.List.
+func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p page.Query) ([]Item, page.Meta, error) {
+	q := postgres.From(ctx, s.db)
+	return page.List(p, fmt.Sprintf("watchlist %s %q", organization, f), Item.key,
+		func(r page.Request) ([]Item, error) { return list(ctx, q, organization, f, r) },
+		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
+}
+
+// Get returns an item, or NotFound.
+func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) (Item, error) {
+	return get(ctx, postgres.From(ctx, s.db), organization, permit)
+}
+
+// Add puts a permit on the watchlist. One that is there already stays as it is, and created is false. It returns
+// NotFound, ambiguous_permit_number, slot_limit_reached and invalid_body.
+func (s *Service) Add(ctx context.Context, organization uuid.UUID, c Create) (item Item, created bool, err error) {
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		item, created, err = s.add(ctx, tx, organization, c)
+		return err
+	})
+	return item, created, err
+}
+
+// AddAll puts each permit on the watchlist for itself, in order, and says for each what Add would have said.
+func (s *Service) AddAll(ctx context.Context, organization uuid.UUID, all []Create) ([]Result, error) {
+	results := make([]Result, len(all))
+	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		for i, c := range all {
+			var err error
+			results[i].Item, results[i].Created, err = s.add(ctx, tx, organization, c)
+			if err != nil && !errors.As(err, &results[i].Problem) {
+				return err
+			}
+		}
+		return nil
+	})
+	return results, err
+}
+
+// add returns every problem before it writes anything, so that a refused permit leaves the transaction as it was.
+func (s *Service) add(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, c Create) (item Item, created bool, err error) {
+	if err := c.check(); err != nil {
+		return item, false, err
+	}
+	permit, err := find(ctx, tx, c)
+	if err != nil {
+		return item, false, err
+	}
+	slots, err := lockSlots(ctx, tx, organization)
+	if err != nil {
+		return item, false, err
+	}
+	item, err = get(ctx, tx, organization, permit)
+	var missing *problem.Error
+	if !errors.As(err, &missing) {
+		return item, false, err // there already, or a fault
+	}
+	if slots.Allowed != nil && slots.Used >= *slots.Allowed {
+		return item, false, problem.New(problem.Conflict, "slot_limit_reached", fmt.Sprintf(
+			"%d of %d permit slots of the %s plan are used; remove a permit from the watchlist, or change the plan.", slots.Used, *slots.Allowed, slots.Plan))
+	}
+	if err := insert(ctx, tx, organization, permit, c); err != nil {
+		return item, false, err
+	}
+	if err := s.tracked(ctx, tx, organization, []uuid.UUID{permit}); err != nil {
+		return item, false, err
+	}
+	item, err = get(ctx, tx, organization, permit)
+	return item, true, err
+}
+
+// check holds a creation against the rules that its schema cannot say.
+func (c Create) check() error {
+	detail := problem.Detail{Pointer: "/permit_uuid"}
+	switch {
+	case c.PermitUUID == nil && c.PermitNumber == "":
+		detail.Code, detail.Message = "required", "must be given, or else permit_number"
+	case c.PermitUUID != nil && c.PermitNumber != "":
+		detail.Code, detail.Message = "exclusive", "cannot be combined with permit_number; send one of them"
+	case c.PermitUUID != nil && c.Jurisdiction != "":
+		detail.Pointer, detail.Code, detail.Message = "/jurisdiction", "requires", "belongs to permit_number, not to permit_uuid"
+	default:
+		return nil
+	}
+	return problem.Body(detail)
+}
+
+// Update changes an item. ifMatch is the request's If-Match. It returns NotFound and precondition_failed.
+func (s *Service) Update(ctx context.Context, organization, permit uuid.UUID, ifMatch *string, u Update) (item Item, err error) {
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.lock(ctx, tx, organization, permit, ifMatch); err != nil {
 			return err
 		}
-		return add(ctx, tx, organization, permits)
+		if err := update(ctx, tx, organization, permit, u, s.now()); err != nil {
+			return err
+		}
+		item, err = get(ctx, tx, organization, permit)
+		return err
 	})
+	return item, err
+}
+
+// Remove takes a permit off the watchlist. ifMatch is the request's If-Match. It returns NotFound and precondition_failed.
+func (s *Service) Remove(ctx context.Context, organization, permit uuid.UUID, ifMatch *string) error {
+	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := s.lock(ctx, tx, organization, permit, ifMatch); err != nil {
+			return err
+		}
+		if err := remove(ctx, tx, organization, permit); err != nil {
+			return err
+		}
+		return s.tracked(ctx, tx, organization, []uuid.UUID{permit})
+	})
+}
+
+// lock keeps others from changing the item until the transaction ends, if it has the version that ifMatch wants.
+func (s *Service) lock(ctx context.Context, tx *postgres.Tx, organization, permit uuid.UUID, ifMatch *string) error {
+	version, err := lockVersion(ctx, tx, organization, permit)
+	if err != nil {
+		return err
+	}
+	return etag.Check(ifMatch, version)
 }

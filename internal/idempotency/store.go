@@ -1,0 +1,64 @@
+package idempotency
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+//go:embed idempotency.sql
+var sqlText string
+
+var (
+	statements = postgres.ParseStatements(sqlText)
+	tryLockSQL = statements.Get("tryLock")
+	getSQL     = statements.Get("get")
+	putSQL     = statements.Get("put")
+	forgetSQL  = statements.Get("forget")
+)
+
+type kept struct {
+	Answer
+	BodyHash []byte `db:"body_hash"`
+}
+
+func tryLock(ctx context.Context, q postgres.Querier, r Request) (bool, error) {
+	var locked bool
+	if err := q.GetContext(ctx, &locked, tryLockSQL, r.OrganizationID, r.Method, r.Path, r.Key); err != nil {
+		return false, fmt.Errorf("claim an idempotency key: %w", err)
+	}
+	return locked, nil
+}
+
+func get(ctx context.Context, q postgres.Querier, r Request, after time.Time) (*kept, error) {
+	var k kept
+	switch err := q.GetContext(ctx, &k, getSQL, r.OrganizationID, r.Method, r.Path, r.Key, after); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get the answer of an idempotency key: %w", err)
+	}
+	return &k, nil
+}
+
+func put(ctx context.Context, q postgres.Querier, r Request, a Answer, at time.Time) error {
+	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, r.Key, hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at)
+	if err != nil {
+		return fmt.Errorf("keep the answer of an idempotency key: %w", err)
+	}
+	return nil
+}
+
+func forget(ctx context.Context, q postgres.Querier, organization uuid.UUID, before time.Time) error {
+	if _, err := q.ExecContext(ctx, forgetSQL, organization, before); err != nil {
+		return fmt.Errorf("forget old idempotency keys: %w", err)
+	}
+	return nil
+}
