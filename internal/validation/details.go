@@ -47,12 +47,46 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	if len(e.Causes) == 0 {
 		return []*jsonschema.ValidationError{e}
 	}
+	if _, ok := e.ErrorKind.(*kind.OneOf); ok {
+		return chosen(e)
+	}
 	var found []*jsonschema.ValidationError
 	for _, cause := range e.Causes {
 		found = append(found, leaves(cause)...)
 	}
 	return found
 }
+
+// chosen returns what is wrong with the branch of a oneOf that the value's discriminator chooses: in the others its const
+// does not hold. When it chooses none, that alone is wrong.
+func chosen(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
+	var known []any
+	var discriminator *jsonschema.ValidationError
+	for _, branch := range e.Causes {
+		found := leaves(branch)
+		i := slices.IndexFunc(found, func(l *jsonschema.ValidationError) bool { _, ok := l.ErrorKind.(*kind.Const); return ok })
+		if i < 0 {
+			return found
+		}
+		discriminator = found[i]
+		known = append(known, found[i].ErrorKind.(*kind.Const).Want)
+	}
+	if discriminator == nil {
+		return []*jsonschema.ValidationError{e}
+	}
+	return []*jsonschema.ValidationError{{
+		SchemaURL: e.SchemaURL, InstanceLocation: discriminator.InstanceLocation, ErrorKind: &choice{known},
+	}}
+}
+
+// choice says that a discriminator names none of the branches.
+type choice struct{ known []any }
+
+// KeywordPath returns the keyword that does not hold.
+func (*choice) KeywordPath() []string { return []string{"oneOf"} }
+
+// LocalizedString says what would be right.
+func (c *choice) LocalizedString(*message.Printer) string { return "must be one of " + listOf(c.known) }
 
 func pointerOf(location []string) string {
 	var b strings.Builder
