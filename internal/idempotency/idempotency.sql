@@ -8,7 +8,7 @@ where organization_id = $1 and method = $2 and path = $3 and key = $4 and create
 
 -- name: put
 insert into idempotency_keys (organization_id, method, path, key, body_hash, status, location, etag, body, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, coalesce(cast($9 as bytea), ''), $10) -- no body is null in Go
 on conflict (organization_id, method, path, key) do update
 set body_hash = excluded.body_hash, status = excluded.status, location = excluded.location, etag = excluded.etag,
     body = excluded.body, created_at = excluded.created_at
