@@ -18,8 +18,8 @@ import (
 )
 
 var (
-	missing = &problem.Error{Kind: problem.NotFound, Code: "not_found", Message: "There is no such watchlist item."}
-	stale   = &problem.Error{
+	errMissing = &problem.Error{Kind: problem.NotFound, Code: "not_found", Message: "There is no such watchlist item."}
+	errStale   = &problem.Error{
 		Kind: problem.PreconditionFailed, Code: "precondition_failed",
 		Message: "It was changed since: get it again, and send the ETag of that answer.",
 		Details: []problem.Detail{{In: "header", Pointer: "If-Match", Code: "precondition_failed", Message: "must be the ETag of the newest answer"}},
@@ -71,7 +71,7 @@ func TestService_Update_ifMatch(t *testing.T) {
 			item = got
 			continue
 		}
-		checkProblem(t, "Update with If-Match "+header, err, stale)
+		checkProblem(t, "Update with If-Match "+header, err, errStale)
 		if got, err := w.Get(t.Context(), w.organization, item.PermitUUID); err != nil || !cmp.Equal(got, item) {
 			t.Errorf("after a refused Update with If-Match %s: %+v, %v; want %+v", header, got, err, item)
 		}
@@ -112,9 +112,9 @@ func TestService_Remove(t *testing.T) {
 	if diff := cmp.Diff([]call{{w.organization, []uuid.UUID{item.PermitUUID}}}, w.calls); diff != "" {
 		t.Errorf("tracked (-want +got):\n%s", diff)
 	}
-	checkProblem(t, "Remove again", w.Remove(t.Context(), w.organization, item.PermitUUID, nil), missing)
+	checkProblem(t, "Remove again", w.Remove(t.Context(), w.organization, item.PermitUUID, nil), errMissing)
 	_, err := w.Get(t.Context(), w.organization, item.PermitUUID)
-	checkProblem(t, "Get of what was removed", err, missing)
+	checkProblem(t, "Get of what was removed", err, errMissing)
 	if again := w.add(t, Create{PermitNumber: "A-1"}); again.Version != 1 || !again.AddedAt.After(item.AddedAt) {
 		t.Errorf("added again at %s as version %d; want a new item, later than %s", again.AddedAt, again.Version, item.AddedAt)
 	}
@@ -132,7 +132,7 @@ func TestService_Remove_ifMatch(t *testing.T) {
 			}
 			continue
 		}
-		checkProblem(t, "Remove with If-Match "+header, err, stale)
+		checkProblem(t, "Remove with If-Match "+header, err, errStale)
 		if err := w.Remove(t.Context(), w.organization, item.PermitUUID, nil); err != nil {
 			t.Errorf("after a refused Remove with If-Match %s: %v, want the item still there", header, err)
 		}
@@ -157,12 +157,12 @@ func TestService_otherOrganization(t *testing.T) {
 	item := w.add(t, Create{PermitNumber: "A-1"})
 	for name, permit := range map[string]uuid.UUID{"another's": item.PermitUUID, "not watched": w.permit(t, "A-2"), "unknown": newID()} {
 		_, err := w.Get(t.Context(), w.other, permit)
-		checkProblem(t, "Get of one "+name, err, missing)
+		checkProblem(t, "Get of one "+name, err, errMissing)
 		_, err = w.Update(t.Context(), w.other, permit, nil, Update{Priority: ptr("low")})
-		checkProblem(t, "Update of one "+name, err, missing)
+		checkProblem(t, "Update of one "+name, err, errMissing)
 		_, err = w.Update(t.Context(), w.other, permit, ptr(`"99"`), Update{Priority: ptr("low")})
-		checkProblem(t, "Update with If-Match of one "+name, err, missing)
-		checkProblem(t, "Remove of one "+name, w.Remove(t.Context(), w.other, permit, nil), missing)
+		checkProblem(t, "Update with If-Match of one "+name, err, errMissing)
+		checkProblem(t, "Remove of one "+name, w.Remove(t.Context(), w.other, permit, nil), errMissing)
 	}
 	if got, err := w.Get(t.Context(), w.organization, item.PermitUUID); err != nil || !cmp.Equal(got, item) {
 		t.Errorf("Get = %+v, %v; want %+v as it was", got, err, item)
