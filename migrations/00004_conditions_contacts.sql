@@ -3,14 +3,14 @@
 -- plain_text returns a text in lower case, without accents and apostrophes, with single spaces for all that is neither
 -- letter nor digit. Characters beyond ASCII count as letters.
 create function plain_text(text text) returns text language sql immutable parallel safe return
-    trim(regexp_replace(translate(lower(regexp_replace(normalize(text, NFKD), '[\u0300-\u036f''’.]', '', 'g')), '–—·•“”«»', '        '),
-        '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g'));
+    trim(regexp_replace(translate(lower(regexp_replace(normalize(translate(text, '''’‘ʼ`´', ''), NFKD), '[\u0300-\u036f.]', '', 'g')),
+        '–—·•“”«»', '        '), '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g'));
 
 -- company_key returns what two spellings of a company's name have in common: no case, accents or punctuation, "and" for
 -- "&", initials joined, and neither a leading "the" nor legal suffixes.
 create function company_key(company text) returns text language sql immutable parallel safe return
     case when company = '' then '' else
-        regexp_replace(regexp_replace(regexp_replace(plain_text(replace(company, '&', ' and ')),
+        regexp_replace(regexp_replace(regexp_replace(plain_text(replace(replace(company, '&', ' and '), '.', ' ')),
             '\m(\w) (?=\w\M)', '\1', 'g'),
             '( (inc|incorporated|llc|lc|llp|lllp|lp|pllc|plc|pc|pa|ltd|limited|co|company|corp|corporation|and))+$', ''),
             '^the (?=.)', '')
