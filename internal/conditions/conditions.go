@@ -116,7 +116,8 @@ func nameOf(c Condition) string {
 		text = fmt.Sprintf("Within %d m of %g, %g", c.RadiusM, c.Latitude, c.Longitude)
 	}
 	const longest = 100
-	if runes := []rune(strings.TrimSpace(text)); len(runes) > longest {
+	text = strings.TrimSpace(text)
+	if runes := []rune(text); len(runes) > longest {
 		return string(runes[:longest-1]) + "…"
 	}
 	return text
