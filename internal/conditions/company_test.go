@@ -21,7 +21,7 @@ func TestCompanyKey(t *testing.T) {
 	for name, want := range map[string]string{
 		"": "", "   ": "", "***": "", ".": "", "Inc": "inc", "The": "the", "Co.": "co", "The Company": "the", "D.R. Horton, Inc.": "dr horton",
 		"The Home Depot U.S.A., Inc.": "home depot usa", "Smith & Sons LLC": "smith and sons", "A-1 Roofing": "a1 roofing",
-		"Ñandú Construcción": "nandu construccion", "建設": "建設",
+		"Ñandú Ürün": "nandu urun", "建設": "建設",
 	} {
 		if got := companyKey(t, db, name); got != want {
 			t.Errorf("company_key(%q) = %q, want %q", name, got, want)
