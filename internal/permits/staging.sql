@@ -140,22 +140,23 @@ cross join lateral (values
 where not b.added and nullif(v.previous, '') is distinct from nullif(v.new, '')
 
 -- part: recordPartyChanges
+-- Each value counts for itself: a name that moves from the person to the company changes what the party is.
 with previous as (
-    select b.uuid, s.role, concat_ws(', ', nullif(s.person, ''), nullif(s.company, ''), nullif(s.license, ''), nullif(s.phone, ''),
-        nullif(s.email, ''), nullif(s.street, ''), nullif(s.city, ''), nullif(s.region, ''), nullif(s.postal_code, '')) as party
+    select b.uuid, s.role, array[s.person, s.company, s.license, s.phone, s.email, s.street, s.city, s.region, s.postal_code] as party
     from batch b join permit_parties s on s.permit_uuid = b.uuid
     where not b.added
 ), now as (
-    select b.uuid, s ->> 'role' as role, concat_ws(', ', nullif(s ->> 'person', ''), nullif(s ->> 'company', ''),
-        nullif(s ->> 'license', ''), nullif(s ->> 'phone', ''), nullif(s ->> 'email', ''), nullif(s ->> 'street', ''),
-        nullif(s ->> 'city', ''), nullif(s ->> 'region', ''), nullif(s ->> 'postal_code', '')) as party
+    select b.uuid, s ->> 'role' as role, array[s ->> 'person', s ->> 'company', s ->> 'license', s ->> 'phone', s ->> 'email',
+        s ->> 'street', s ->> 'city', s ->> 'region', s ->> 'postal_code'] as party
     from batch b cross join lateral jsonb_array_elements(b.parties) s
     where not b.added
 )
 insert into permit_changes (id, permit_uuid, scope, field, previous, new, detected_at)
-select uuid_v7(), uuid, 'party', role, party, null, cast(? as timestamptz) from (select * from previous except select * from now) gone
+select uuid_v7(), uuid, 'party', role, array_to_string(array_remove(party, ''), ', '), null, cast(? as timestamptz)
+from (select * from previous except select * from now) gone
 union all
-select uuid_v7(), uuid, 'party', role, null, party, cast(? as timestamptz) from (select * from now except select * from previous) come
+select uuid_v7(), uuid, 'party', role, null, array_to_string(array_remove(party, ''), ', '), cast(? as timestamptz)
+from (select * from now except select * from previous) come
 
 -- part: markChanged
 update batch b set differs = true
