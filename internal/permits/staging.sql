@@ -28,6 +28,7 @@ create temp table batch (
     uuid           uuid    not null,
     added          boolean not null,
     differs        boolean not null default false, -- from the stored permit
+    regrouped      boolean not null default false, -- its parties differ
     search         tsvector,
     like incoming
 );
@@ -159,8 +160,14 @@ select uuid_v7(), uuid, 'party', role, null, array_to_string(array_remove(party,
 from (select * from now except select * from previous) come
 
 -- part: markChanged
-update batch b set differs = true
-where not added and exists (select from permit_changes c where c.permit_uuid = b.uuid and c.detected_at = ?)
+update batch b set differs = true, regrouped = c.party
+from (
+    select permit_uuid, bool_or(scope = 'party') as party
+    from permit_changes
+    where permit_uuid = any(array(select uuid from batch where not added)) and detected_at = ?
+    group by permit_uuid
+) c
+where c.permit_uuid = b.uuid
 
 -- part: updatePermits
 update permits p set
@@ -187,7 +194,8 @@ where added
 order by position
 
 -- part: deleteParties
-delete from permit_parties s using batch b where s.permit_uuid = b.uuid and b.differs
+-- Parties that are the same keep their positions, in whichever order they come: others refer to these.
+delete from permit_parties s using batch b where s.permit_uuid = b.uuid and b.regrouped
 
 -- part: insertParties
 insert into permit_parties (permit_uuid, position, role, person, company, license, phone, email, street, city, region, postal_code)
@@ -195,13 +203,12 @@ select b.uuid, e.position, e.party ->> 'role', e.party ->> 'person', e.party ->>
        e.party ->> 'email', e.party ->> 'street', e.party ->> 'city', e.party ->> 'region', e.party ->> 'postal_code'
 from batch b
 cross join lateral jsonb_array_elements(b.parties) with ordinality as e (party, position)
-where b.added or b.differs
+where b.added or b.regrouped
 
 -- part: listMoved
 select uuid from batch b
-where added or differs and exists (
-    select from permit_changes c
-    where c.permit_uuid = b.uuid and c.detected_at = ? and (c.scope = 'party' or c.field in ('latitude', 'longitude')))
+where added or regrouped or differs and exists (
+    select from permit_changes c where c.permit_uuid = b.uuid and c.detected_at = ? and c.field in ('latitude', 'longitude'))
 
 -- part: countBatch
 select count(*) filter (where added) as added, count(*) filter (where differs) as changed from batch
