@@ -60,6 +60,8 @@ union
 select organization_id, permit_uuid from condition_matches where permit_uuid = any($1)
 union
 select organization_id, permit_uuid from contact_parties where permit_uuid = any($1)
+union -- who takes a permit out of the backlog right now may still see it tracked
+select organization_id, permit_uuid from contact_backlog where permit_uuid = any($1)
 order by 1, 2
 on conflict (organization_id, permit_uuid) do update set permit_uuid = excluded.permit_uuid
 
