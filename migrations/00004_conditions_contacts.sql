@@ -25,7 +25,7 @@ create function condition_key(type text, company text, license text, person text
     case type
         when 'company' then company_key(company)
         when 'license' then upper(license)
-        when 'person' then (select word from unnest(person_words(person)) word order by length(word) desc, word limit 1)
+        when 'person' then coalesce((select word from unnest(person_words(person)) word order by length(word) desc, word limit 1), '')
     end;
 
 alter table permit_parties

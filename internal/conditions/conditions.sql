@@ -65,7 +65,7 @@ with found as (
 -- part: find_person
 with found as (
     select distinct permit_uuid from permit_parties
-    where person_words @> (select words from conditions where organization_id = ? and id = ?)
+    where person_words @> (select words from conditions where organization_id = ? and id = ? and words <> '{}')
 )
 
 -- part: find_location
