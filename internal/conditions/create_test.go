@@ -43,6 +43,8 @@ var byCriteria = map[string]struct {
 	"person, one word":     {conditions.Condition{Type: conditions.Person, Person: "Lopez"}, []string{"C-1", "C-2", "C-3", "C-4", "C-5"}},
 	"person, a part":       {conditions.Condition{Type: conditions.Person, Person: "Mari Lopez"}, []string{}},
 	"person, a company":    {conditions.Condition{Type: conditions.Person, Person: "Sons Smith"}, []string{}},
+	"person without words": {conditions.Condition{Type: conditions.Person, Person: "ʼ"}, []string{}}, // a letter, but an apostrophe
+	"company without any":  {conditions.Condition{Type: conditions.Company, Company: "ʼ"}, []string{}},
 	"person twice a word":  {conditions.Condition{Type: conditions.Person, Person: "Smith Smith"}, []string{"C-3", "C-4"}},
 }
 
