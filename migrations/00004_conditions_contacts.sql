@@ -121,11 +121,13 @@ create table contact_parties (
 create index contact_parties_contact_idx on contact_parties (organization_id, contact_id);
 create index contact_parties_permit_idx on contact_parties (permit_uuid);
 
--- contact_backlog holds the permits of which an organization's contacts are still to be found.
+-- contact_backlog holds the permits of which an organization's contacts are still to be found. A permit may stand in it
+-- several times: writers never wait for each other or for who works it off.
 create table contact_backlog (
-    organization_id uuid not null,
-    permit_uuid     uuid not null,
-    primary key (organization_id, permit_uuid)
+    organization_id uuid   not null,
+    id              bigint not null generated always as identity,
+    permit_uuid     uuid   not null,
+    primary key (organization_id, id)
 );
 
 -- contact_stamp returns the instant under which a transaction's changes of an organization's contacts become visible to
