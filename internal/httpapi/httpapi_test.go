@@ -90,7 +90,12 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 
 func (w *world) importRows(t *testing.T, text string) {
 	t.Helper()
-	s, err := ingest.ParseSource(strings.NewReader(strings.Replace(source, "%s", "test", 1)), "test")
+	w.importAs(t, strings.Replace(source, "%s", "test", 1), text)
+}
+
+func (w *world) importAs(t *testing.T, source, text string) {
+	t.Helper()
+	s, err := ingest.ParseSource(strings.NewReader(source), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
