@@ -28,6 +28,8 @@ import (
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
+func nowUTC() time.Time { return time.Now().UTC() }
+
 // world is a server with an organization, some keys, and a handful of permits.
 type world struct {
 	*httptest.Server
