@@ -56,13 +56,13 @@ func TestExport_formats(t *testing.T) {
 	}
 }
 
-// many adds so many permits with a description of 9,000 characters.
-func (w *world) many(t *testing.T, n int) {
+// many adds so many permits with a description of so many characters.
+func (w *world) many(t *testing.T, n, characters int) {
 	t.Helper()
 	_, err := w.db.ExecContext(t.Context(), `
 		insert into permits (uuid, jurisdiction_id, permit_number, status, description, search, source_hash, updated_at)
-		select uuid_v7(), j.id, 'M-' || i, 'Issued', repeat('work on it', 900), '', gen_random_uuid(), now()
-		from jurisdictions j, generate_series(1, $1) i`, n)
+		select uuid_v7(), j.id, 'M-' || i, 'Issued', repeat('y', $2), '', gen_random_uuid(), now()
+		from jurisdictions j, generate_series(1, $1) i`, n, characters)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func (w *world) many(t *testing.T, n int) {
 
 func TestExport_walksPages(t *testing.T) {
 	w := newWorld(t)
-	w.many(t, 1200)
+	w.many(t, 1200, 10)
 	seen := map[string]bool{}
 	lines := bufio.NewScanner(strings.NewReader(string(w.get(t, "/v1/permits/export?format=ndjson&scope=all").body)))
 	lines.Buffer(nil, 1<<20)
@@ -89,7 +89,7 @@ func TestExport_walksPages(t *testing.T) {
 // TestExport_cutsOff: a permit that breaks the specification beyond the first page cuts the connection.
 func TestExport_cutsOff(t *testing.T) {
 	w := newWorld(t)
-	w.many(t, 1200)
+	w.many(t, 1200, 10)
 	if _, err := w.db.ExecContext(t.Context(), "update permits set city = repeat('x', 300) where permit_number = 'M-1100'"); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func (w *world) open(t *testing.T, ctx context.Context, format string) *http.Res
 // TestExport_twoAtOnce: the third is refused while two are being read, and taken when a client of them has hung up.
 func TestExport_twoAtOnce(t *testing.T) {
 	w := newWorld(t)
-	w.many(t, 3_000) // more than the connections' buffers hold
+	w.many(t, 3_000, 9_000) // more than the connections' buffers hold
 	ctx, hangUp := context.WithCancel(t.Context())
 	for range 2 {
 		if response := w.open(t, ctx, "ndjson"); response.StatusCode != http.StatusOK {
