@@ -62,7 +62,7 @@ func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) 
 
 // Import reads the files, in order, as one import. What it did is committed in batches: an import that is cut short
 // leaves whole permits, and the same one again ends where it would have ended. Files of permits have to give the same
-// fields.
+// fields. The contacts of organizations that track changed permits are left to contacts.Drain.
 func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progress) (Result, error) {
 	start := m.now()
 	id, err := m.jurisdictions.Ensure(ctx, s.Jurisdiction.Slug, s.Jurisdiction.Name, s.Jurisdiction.Region)
@@ -132,9 +132,6 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 	if r.source.Dataset != Permits { // which says nothing of how fresh the permits are
 		return nil
 	}
-	if err := r.importer.contacts.Drain(ctx); err != nil {
-		return err
-	}
 	return r.importer.jurisdictions.Checked(ctx, r.jurisdiction, r.importer.now())
 }
 
@@ -184,8 +181,8 @@ func (r *run) merge(ctx context.Context, s staging) error {
 	}
 }
 
-// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and have other
-// contacts.
+// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and their
+// contacts are to be found anew.
 func (r *run) follow(ctx context.Context, tx *postgres.Tx, o permits.Outcome) error {
 	if o.Added+o.First+o.Changed == 0 {
 		return nil
