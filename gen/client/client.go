@@ -2570,6 +2570,8 @@ type ClientInterface interface {
 	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 	// other leads to the one that stayed.
 	//
+	// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
+	//
 	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
 	ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -2946,6 +2948,8 @@ func (c *Client) ListConditionPermits(ctx context.Context, conditionID Condition
 // time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
 // `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 // other leads to the one that stayed.
+//
+// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 //
 // Corresponds with GET /v1/contacts (the `ListContacts` operationId).
 func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5407,6 +5411,8 @@ type ClientWithResponsesInterface interface {
 	// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
 	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 	// other leads to the one that stayed.
+	//
+	// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -9947,6 +9953,8 @@ func (c *ClientWithResponses) ListConditionPermitsWithResponse(ctx context.Conte
 // time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
 // `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 // other leads to the one that stayed.
+//
+// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 //
 // Returns a wrapper object for the known response body format(s).
 //
