@@ -49,8 +49,8 @@ create table conditions (
     radius_m        integer     check (radius_m between 1 and 50000),
     key             text,       -- what permits are compared by: company_key, the license in upper case, or a word of the person
     words           text[],     -- all words of the person
-    area            box,        -- two boxes that cover the circle; they differ where it crosses the antimeridian
-    other_area      box,
+    area            box,        -- covers the circle
+    other_area      box,        -- covers what lies beyond the antimeridian; null where it does not reach there
     version         bigint      not null default 1,
     created_at      timestamptz not null,
     updated_at      timestamptz not null,
@@ -60,7 +60,7 @@ create table conditions (
 
 create index conditions_key_idx on conditions (type, key) where key is not null;
 create index conditions_area_idx on conditions using gist (area) where area is not null;
-create index conditions_other_area_idx on conditions using gist (other_area) where area is not null;
+create index conditions_other_area_idx on conditions using gist (other_area) where other_area is not null;
 
 -- condition_matches holds the permits that match each condition. Whoever writes it holds the lock of stamp_change(), so
 -- it does without foreign keys, which would cost more than the rows.
@@ -121,11 +121,13 @@ create table contact_parties (
 create index contact_parties_contact_idx on contact_parties (organization_id, contact_id);
 create index contact_parties_permit_idx on contact_parties (permit_uuid);
 
--- contact_backlog holds the permits of which an organization's contacts are still to be found.
+-- contact_backlog holds the permits of which an organization's contacts are still to be found. A permit may stand in it
+-- several times: writers never wait for each other or for who works it off.
 create table contact_backlog (
-    organization_id uuid not null,
-    permit_uuid     uuid not null,
-    primary key (organization_id, permit_uuid)
+    organization_id uuid   not null,
+    id              bigint not null generated always as identity,
+    permit_uuid     uuid   not null,
+    primary key (organization_id, id)
 );
 
 -- contact_stamp returns the instant under which a transaction's changes of an organization's contacts become visible to

@@ -27,7 +27,11 @@ func (importCommand) Help() string {
 of a permit is its baseline; later ones record what changed. The same files again change nothing, and an import that
 was cut short can simply be run again. Files with the column names of BLDS 1.2 need no mapping.
 
+Inspections and fees come in files of their own, which their source names as its dataset. Such a file holds all that its
+permits have; permits that it does not name keep theirs. Import the permits first.
+
   plotwise import --source austin permits_2014.csv.gz permits_2015.csv.gz
+  plotwise import --source ./fees.yaml fees.csv
   curl -s https://city.example/permits.csv | plotwise import --source ./mine.yaml -
 
 How to write a source file: internal/ingest/sources/README.md.`
@@ -57,19 +61,26 @@ func (c *importCommand) importAll(ctx context.Context, db *database, source *ing
 	if err := errors.Join(err, rejects.Close()); err != nil {
 		return err
 	}
-	fmt.Print(summary(result))
+	fmt.Print(summary(source.Dataset, result))
 	if rejects.Written() {
 		fmt.Printf("  The rejected rows are in %s.\n", c.Rejects)
 	}
 	return nil
 }
 
-func summary(r ingest.Result) string {
+func summary(dataset string, r ingest.Result) string {
 	rate := float64(r.Rows+r.Rejected) / max(r.Duration.Seconds(), 0.001)
-	return fmt.Sprintf(`Imported %d rows as %d permits in %s (%.0f rows/s).
+	took := r.Duration.Round(10 * time.Millisecond)
+	if dataset == ingest.Permits {
+		return fmt.Sprintf(`Imported %d rows as %d permits in %s (%.0f rows/s).
   new %d, changed %d, unchanged %d
   merged %d (rows with the number of another row), rejected %d
-`, r.Rows, r.Permits, r.Duration.Round(10*time.Millisecond), rate, r.New, r.Changed, r.Unchanged, r.Merged(), r.Rejected)
+`, r.Rows, r.Permits, took, rate, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
+	}
+	return fmt.Sprintf(`Imported %d rows as %d %s of %d permits in %s (%.0f rows/s).
+  permits with their first %s %d, changed %d, unchanged %d
+  merged %d (rows with the number of another row), rejected %d
+`, r.Rows, r.Rows-r.Merged, dataset, r.Permits, took, rate, dataset, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
 }
 
 // inputs are the open files of an import.

@@ -102,11 +102,15 @@ func (listOrgsCommand) Run(ctx context.Context, g *globals) error {
 }
 
 func printOrganizations(all ...organizations.Organization) error {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS")
+	var b strings.Builder
+	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS\n")
 	for _, o := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%s\n", id.Format(id.Organization, o.ID), o.Name, o.Plan, o.RequestsPerMinute,
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\n", id.Format(id.Organization, o.ID), o.Name, o.Plan, o.RequestsPerMinute,
 			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedConditions, o.Conditions))
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	if _, err := w.Write([]byte(b.String())); err != nil {
+		return err
 	}
 	return w.Flush()
 }

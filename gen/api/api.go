@@ -35,13 +35,19 @@ func (e AuthorType) Valid() bool {
 
 // Defines values for ChangeScope.
 const (
-	ChangeScopeParty  ChangeScope = "party"
-	ChangeScopePermit ChangeScope = "permit"
+	ChangeScopeFee        ChangeScope = "fee"
+	ChangeScopeInspection ChangeScope = "inspection"
+	ChangeScopeParty      ChangeScope = "party"
+	ChangeScopePermit     ChangeScope = "permit"
 )
 
 // Valid indicates whether the value is a known member of the ChangeScope enum.
 func (e ChangeScope) Valid() bool {
 	switch e {
+	case ChangeScopeFee:
+		return true
+	case ChangeScopeInspection:
+		return true
 	case ChangeScopeParty:
 		return true
 	case ChangeScopePermit:
@@ -830,6 +836,54 @@ type ErrorResponse struct {
 // ExportFormat How an export is written.
 type ExportFormat string
 
+// Fee A fee that the city charges for a permit; what the city does not say is an empty string, or null.
+type Fee struct {
+	// Amount What is charged; a credit is negative.
+	Amount Money `json:"amount"`
+
+	// AssessedDate When the fee was charged.
+	AssessedDate *openapi_types.Date `json:"assessed_date"`
+
+	// Name What the fee is for.
+	Name string `json:"name"`
+
+	// Number The city's own number of the fee.
+	Number string `json:"number"`
+
+	// PaidAmount What has been paid of it.
+	PaidAmount *OptionalMoney `json:"paid_amount"`
+
+	// PaidDate When it was paid.
+	PaidDate *openapi_types.Date `json:"paid_date"`
+}
+
+// Inspection An inspection, planned or made; what the city does not say is an empty string, or null.
+type Inspection struct {
+	// Description What is inspected.
+	Description string `json:"description"`
+
+	// InspectedDate When it took place.
+	InspectedDate *openapi_types.Date `json:"inspected_date"`
+
+	// Inspector The inspector's name or number.
+	Inspector string `json:"inspector"`
+
+	// Notes What the inspector noted.
+	Notes string `json:"notes"`
+
+	// Number The city's own number of the inspection.
+	Number string `json:"number"`
+
+	// Result The city's own words; empty before there is one.
+	Result string `json:"result"`
+
+	// ScheduledDate When it is to take place.
+	ScheduledDate *openapi_types.Date `json:"scheduled_date"`
+
+	// Type The city's own word for the type of inspection.
+	Type string `json:"type"`
+}
+
 // Jurisdiction defines model for Jurisdiction.
 type Jurisdiction struct {
 	// LastChangedAt When a permit of this jurisdiction last appeared or changed; null before the first.
@@ -1008,6 +1062,15 @@ type MeResponse struct {
 	Data Me `json:"data"`
 }
 
+// Money An amount of money.
+type Money struct {
+	// Amount A decimal number with two digits.
+	Amount Amount `json:"amount"`
+
+	// Currency An ISO 4217 code.
+	Currency Currency `json:"currency"`
+}
+
 // Note A note on a permit.
 type Note struct {
 	// Author Who wrote the note.
@@ -1071,6 +1134,15 @@ type NoteText = string
 type NoteUpdate struct {
 	// Body Markdown (CommonMark), kept as it was sent.
 	Body *NoteText `json:"body,omitempty"`
+}
+
+// OptionalMoney An amount of money; null when the city does not say.
+type OptionalMoney struct {
+	// Amount A decimal number with two digits.
+	Amount Amount `json:"amount"`
+
+	// Currency An ISO 4217 code.
+	Currency Currency `json:"currency"`
 }
 
 // Organization An organization, with what its plan allows and how much of that is used.
@@ -1200,7 +1272,7 @@ type Permit struct {
 	UUID PermitUUID `json:"uuid"`
 
 	// Valuation What the work is worth, as declared; null when the city does not say.
-	Valuation *Valuation `json:"valuation"`
+	Valuation *OptionalMoney `json:"valuation"`
 }
 
 // PermitCSV One line a permit, with the columns of the header.
@@ -1211,13 +1283,15 @@ type PermitChange struct {
 	// DetectedAt When Plotwise noticed.
 	DetectedAt time.Time `json:"detected_at"`
 
-	// Field The name of the value, as in the permit itself.
+	// Field What changed: of `permit` the name of the value, of `party` the role, of `fee` the fee's name, of `inspection`
+	// its type.
 	Field string `json:"field"`
 
 	// New The value since; null when there is none any more.
 	New *string `json:"new"`
 
-	// Previous The value before; null when there was none.
+	// Previous The value before; null when there was none. Of a fee it is the amount (`120.00`), of an inspection the date and
+	// the result (`2026-02-03, Passed`); where only something else about them changed, that follows.
 	Previous *string `json:"previous"`
 
 	// Scope What the change belongs to.
@@ -1249,8 +1323,14 @@ type PermitDetails struct {
 	// ExpiresDate When the permit expires.
 	ExpiresDate *openapi_types.Date `json:"expires_date"`
 
+	// Fees What the city charges for the permit.
+	Fees []Fee `json:"fees"`
+
 	// FiledDate When the application was filed.
 	FiledDate *openapi_types.Date `json:"filed_date"`
+
+	// Inspections The inspections that are planned or were made.
+	Inspections []Inspection `json:"inspections"`
 
 	// IssuedDate When the permit was issued.
 	IssuedDate *openapi_types.Date `json:"issued_date"`
@@ -1295,7 +1375,7 @@ type PermitDetails struct {
 	UUID PermitUUID `json:"uuid"`
 
 	// Valuation What the work is worth, as declared; null when the city does not say.
-	Valuation *Valuation `json:"valuation"`
+	Valuation *OptionalMoney `json:"valuation"`
 
 	// Watchlist What your organization keeps with the permit on its watchlist; null when it is not there.
 	Watchlist *PermitWatchlistState `json:"watchlist"`
@@ -1341,6 +1421,12 @@ type PermitNDJSON = string
 type PermitRecord struct {
 	// ConditionIds Your organization's Portfolio conditions that the permit matches.
 	ConditionIds []ConditionID `json:"condition_ids"`
+
+	// Fees What the city charges for the permit.
+	Fees []Fee `json:"fees"`
+
+	// Inspections The inspections that are planned or were made.
+	Inspections []Inspection `json:"inspections"`
 
 	// LastCheckedAt When the permit's jurisdiction was last read to its end.
 	LastCheckedAt *time.Time `json:"last_checked_at"`
@@ -1467,15 +1553,6 @@ type Used struct {
 
 	// PermitSlots Permits on the watchlist.
 	PermitSlots int32 `json:"permit_slots"`
-}
-
-// Valuation What the work is worth, as declared; null when the city does not say.
-type Valuation struct {
-	// Amount A decimal number with two digits.
-	Amount Amount `json:"amount"`
-
-	// Currency An ISO 4217 code.
-	Currency Currency `json:"currency"`
 }
 
 // WatchlistBatch Permits to watch.

@@ -150,8 +150,8 @@ func (s *Service) findPermits(ctx context.Context, tx *postgres.Tx, organization
 	return s.tracked(ctx, tx, organization, permits)
 }
 
-// Update changes a condition; when what it looks for changes, its permits are found anew. ifMatch is the request's
-// If-Match. It returns NotFound, precondition_failed, and invalid_body for a criterion that its type does not have.
+// Update changes a condition; when what it looks for changes, its permits are found anew. The request's
+// If-Match is ifMatch. It returns NotFound, precondition_failed, and invalid_body for a criterion that its type does not have.
 func (s *Service) Update(ctx context.Context, organization, condition uuid.UUID, ifMatch *string, u Update) (changed Condition, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		c, err := s.lock(ctx, tx, organization, condition, ifMatch)
@@ -203,7 +203,7 @@ func (u Update) apply(c *Condition) error {
 	return nil
 }
 
-// Delete deletes a condition with its matches. ifMatch is the request's If-Match. It returns NotFound and
+// Delete deletes a condition with its matches. The request's If-Match is ifMatch. It returns NotFound and
 // precondition_failed.
 func (s *Service) Delete(ctx context.Context, organization, condition uuid.UUID, ifMatch *string) error {
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {

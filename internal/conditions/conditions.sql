@@ -120,7 +120,12 @@ with party as (
     select c.organization_id, c.id, p.uuid
     from permits p
     join conditions c on c.area @> box(point(p.longitude, p.latitude), point(p.longitude, p.latitude))
-        or c.other_area @> box(point(p.longitude, p.latitude), point(p.longitude, p.latitude))
+    where p.uuid = any($1) and p.latitude is not null
+        and distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
+    union
+    select c.organization_id, c.id, p.uuid
+    from permits p
+    join conditions c on c.other_area @> box(point(p.longitude, p.latitude), point(p.longitude, p.latitude))
     where p.uuid = any($1) and p.latitude is not null
         and distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
 ), gone as (

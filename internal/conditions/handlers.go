@@ -48,7 +48,7 @@ func (h Handlers) CreateCondition(ctx context.Context, request api.CreateConditi
 	data, err := toAPI(c)
 	location := "/v1/conditions/" + id.Format(id.Condition, c.ID)
 	return api.CreateCondition201JSONResponse{
-		Body: api.ConditionResponse{Data: data}, Headers: api.CreateCondition201ResponseHeaders{ETag: tag(c), Location: &location},
+		Body: api.ConditionResponse{Data: data}, Headers: api.CreateCondition201ResponseHeaders{ETag: etag.Of(c.Version), Location: &location},
 	}, err
 }
 
@@ -60,7 +60,7 @@ func (h Handlers) GetCondition(ctx context.Context, request api.GetConditionRequ
 	}
 	data, err := toAPI(c)
 	return api.GetCondition200JSONResponse{
-		Body: api.ConditionResponse{Data: data}, Headers: api.GetCondition200ResponseHeaders{ETag: tag(c)},
+		Body: api.ConditionResponse{Data: data}, Headers: api.GetCondition200ResponseHeaders{ETag: etag.Of(c.Version)},
 	}, err
 }
 
@@ -77,7 +77,7 @@ func (h Handlers) UpdateCondition(ctx context.Context, request api.UpdateConditi
 	}
 	data, err := toAPI(c)
 	return api.UpdateCondition200JSONResponse{
-		Body: api.ConditionResponse{Data: data}, Headers: api.UpdateCondition200ResponseHeaders{ETag: tag(c)},
+		Body: api.ConditionResponse{Data: data}, Headers: api.UpdateCondition200ResponseHeaders{ETag: etag.Of(c.Version)},
 	}, err
 }
 
@@ -135,9 +135,4 @@ func toAPI(c Condition) (out api.Condition, err error) {
 		})
 	}
 	return out, err
-}
-
-func tag(c Condition) *string {
-	text := etag.Of(c.Version)
-	return &text
 }

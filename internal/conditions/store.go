@@ -105,8 +105,11 @@ func place(c Condition) []any {
 	if c.Type != Location {
 		return []any{nil, nil, nil, nil, nil}
 	}
-	first, second := geo.Circle{Latitude: c.Latitude, Longitude: c.Longitude, RadiusM: c.RadiusM}.Boxes()
-	return []any{c.Latitude, c.Longitude, c.RadiusM, first, second}
+	area, other := geo.Circle{Latitude: c.Latitude, Longitude: c.Longitude, RadiusM: c.RadiusM}.Boxes()
+	if other == area {
+		return []any{c.Latitude, c.Longitude, c.RadiusM, area, nil}
+	}
+	return []any{c.Latitude, c.Longitude, c.RadiusM, area, other}
 }
 
 func insert(ctx context.Context, q postgres.Querier, organization uuid.UUID, c Condition, at time.Time) error {

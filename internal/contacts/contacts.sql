@@ -48,10 +48,8 @@ limit ?) counted
 select pg_advisory_xact_lock(hashtextextended('contacts ' || cast($1 as text), 0))
 
 -- name: enqueue
--- A row that is there already is locked: whoever takes it has to see what this transaction changes.
 insert into contact_backlog (organization_id, permit_uuid)
-select $1, permit_uuid from unnest(cast($2 as uuid[])) permit_uuid order by 2
-on conflict (organization_id, permit_uuid) do update set permit_uuid = excluded.permit_uuid
+select $1, permit_uuid from unnest(cast($2 as uuid[])) permit_uuid
 
 -- name: enqueueTracked
 insert into contact_backlog (organization_id, permit_uuid)
@@ -62,16 +60,14 @@ union
 select organization_id, permit_uuid from contact_parties where permit_uuid = any($1)
 union -- who takes a permit out of the backlog right now may still see it tracked
 select organization_id, permit_uuid from contact_backlog where permit_uuid = any($1)
-order by 1, 2
-on conflict (organization_id, permit_uuid) do update set permit_uuid = excluded.permit_uuid
 
 -- name: nextOrganization
 select organization_id from contact_backlog limit 1 for update skip locked
 
 -- name: take
 delete from contact_backlog
-where organization_id = $1 and permit_uuid = any(array(
-    select permit_uuid from contact_backlog where organization_id = $1 order by permit_uuid limit $2 for update skip locked))
+where organization_id = $1 and id = any(array(
+    select id from contact_backlog where organization_id = $1 order by id limit $2 for update skip locked))
 returning permit_uuid
 
 -- name: unlink

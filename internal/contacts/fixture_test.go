@@ -60,7 +60,7 @@ columns: {owner_person: Owner, applicant_company: Applicant}
 	header = "PermitNum,StatusCurrent,ContractorFullName,ContractorCompanyName,ContractorLicNum,ContractorPhone,ContractorEmail,Owner,Applicant\n"
 )
 
-// importRows imports the rows; header names their columns.
+// importRows imports the rows, whose columns header names, and has the contacts found.
 func (w *world) importRows(t *testing.T, rows string) {
 	t.Helper()
 	w.importFile(t, header+rows)
@@ -71,6 +71,7 @@ func (w *world) importFile(t *testing.T, text string) {
 	if err := w.tryImport(t.Context(), text); err != nil {
 		t.Fatal(err)
 	}
+	w.drain(t)
 }
 
 func (w *world) tryImport(ctx context.Context, text string) error {

@@ -1,5 +1,5 @@
-// Package demo makes the demo organization: generated permits of counties that do not exist, a watchlist and a key. The
-// permits go through the same import as a city's own.
+// Package demo makes the demo organization: generated permits of counties that do not exist with their fees and
+// inspections, a watchlist and a key. The permits go through the same import as a city's own.
 package demo
 
 import (
@@ -58,7 +58,7 @@ func NewSeeder(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *S
 // Seed makes the demo organization with its permits and returns a key of it with every permission, in clear. When the
 // organization exists, it only makes another key. An interrupted Seed goes on where it was.
 func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
-	if err := s.importPermits(ctx); err != nil {
+	if err := s.importAll(ctx); err != nil {
 		return "", err
 	}
 	organization, err := s.organizations.GetByName(ctx, Organization)
@@ -122,33 +122,56 @@ func (s *Seeder) watch(ctx context.Context, organization uuid.UUID) error {
 	return nil
 }
 
-// importPermits imports each county's file twice: as it was first seen, and a week later, so that there is a history.
-func (s *Seeder) importPermits(ctx context.Context) error {
+// importAll imports each county's files twice: as they were first seen, and a week later, so that there is a history.
+func (s *Seeder) importAll(ctx context.Context) error {
 	for _, county := range counties {
-		source, err := ingest.ParseSource(strings.NewReader(county.source()), county.slug)
-		if err != nil {
-			return err
-		}
 		for _, later := range []bool{false, true} {
-			text, err := county.file(later)
-			if err != nil {
-				return err
-			}
-			file := ingest.File{Name: county.slug + ".csv", Reader: bytes.NewReader(text)}
-			if _, err := s.importer.Import(ctx, source, []ingest.File{file}, ingest.Progress{}); err != nil {
-				return err
+			for _, dataset := range []string{ingest.Permits, ingest.Fees, ingest.Inspections} {
+				if err := s.importFile(ctx, county, dataset, later); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// file renders a county's permits as CSV with the column names of BLDS 1.2.
-func (c county) file(later bool) ([]byte, error) {
+func (s *Seeder) importFile(ctx context.Context, c county, dataset string, later bool) error {
+	source, err := ingest.ParseSource(strings.NewReader(c.source(dataset)), c.slug)
+	if err != nil {
+		return err
+	}
+	text, err := c.file(dataset, later)
+	if err != nil {
+		return err
+	}
+	file := ingest.File{Name: c.slug + "-" + dataset + ".csv", Reader: bytes.NewReader(text)}
+	_, err = s.importer.Import(ctx, source, []ingest.File{file}, ingest.Progress{})
+	return err
+}
+
+// file renders one of a county's datasets as CSV with the column names that need no mapping.
+func (c county) file(dataset string, later bool) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
-	if err := w.WriteAll(c.rows(later)); err != nil {
-		return nil, fmt.Errorf("write the demo permits of %s: %w", c.slug, err)
+	if err := w.WriteAll(c.rows(dataset, later)); err != nil {
+		return nil, fmt.Errorf("write the demo %s of %s: %w", dataset, c.slug, err)
 	}
 	return b.Bytes(), nil
+}
+
+func (c county) rows(dataset string, later bool) [][]string {
+	headers := map[string][]string{ingest.Permits: header, ingest.Fees: feeHeader, ingest.Inspections: inspectionHeader}
+	rows := [][]string{headers[dataset]}
+	for _, p := range c.draw(later) {
+		switch dataset {
+		case ingest.Fees:
+			rows = append(rows, p.fees()...)
+		case ingest.Inspections:
+			rows = append(rows, p.inspections(later)...)
+		default:
+			rows = append(rows, p.row)
+		}
+	}
+	return rows
 }

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/plotwise/plotwise/internal/ingest"
 )
 
 // county is a made-up county: its permits are drawn from a seed, the same every time.
@@ -48,9 +50,14 @@ var statuses = []status{
 	{"Expired", "expired"},
 }
 
-func (c county) source() string {
+// source returns the source file of one of the county's datasets.
+func (c county) source(dataset string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "jurisdiction: {slug: %s, name: %s, region: FL}\nstatuses:\n", c.slug, c.name)
+	fmt.Fprintf(&b, "jurisdiction: {slug: %s, name: %s, region: FL}\ndataset: %s\n", c.slug, c.name, dataset)
+	if dataset != ingest.Permits {
+		return b.String()
+	}
+	b.WriteString("statuses:\n")
 	for _, s := range statuses {
 		fmt.Fprintf(&b, "  %s: %s\n", s.words, s.stage)
 	}
@@ -100,18 +107,35 @@ var header = []string{
 	"ContractorAddress1", "ContractorCity", "ContractorState", "ContractorZip",
 }
 
-// rows returns the county's file: as first seen, or a week later, when one permit in six has moved on.
-func (c county) rows(later bool) [][]string {
-	random := rand.New(rand.NewPCG(c.seed, c.seed)) //nolint:gosec // the same every time is the point
-	rows := [][]string{header}
-	for i := range c.permits {
-		rows = append(rows, c.row(random, i, later))
-	}
-	return rows
+// permit is a permit as it was drawn: what its row, its fees and its inspections follow from.
+type permit struct {
+	number    string
+	work      work
+	at        int // in statuses
+	moved     bool
+	filed     time.Time
+	review    int // days from filing to issuance
+	building  int // days from issuance to completion
+	valuation int // dollars
+	row       []string
 }
 
-func (c county) row(random *rand.Rand, i int, later bool) []string {
-	pick := func(list []string) string { return list[random.IntN(len(list))] }
+// day returns the date so many days after filing.
+func (p permit) day(days int) string { return p.filed.AddDate(0, 0, days).Format(time.DateOnly) }
+
+func (p permit) stage() string { return statuses[p.at].stage }
+
+// draw returns the county's permits: as first seen, or a week later, when one in six has moved on.
+func (c county) draw(later bool) []permit {
+	random := rand.New(rand.NewPCG(c.seed, c.seed)) //nolint:gosec // the same every time is the point
+	drawn := make([]permit, c.permits)
+	for i := range drawn {
+		drawn[i] = c.drawOne(random, i, later)
+	}
+	return drawn
+}
+
+func (c county) drawOne(random *rand.Rand, i int, later bool) permit {
 	w := works[random.IntN(len(works))]
 	at := random.IntN(len(statuses))
 	moves := random.IntN(6) == 0 && at < 6
@@ -119,25 +143,35 @@ func (c county) row(random *rand.Rand, i int, later bool) []string {
 	if i == 0 && c.prefix == "BLD" {
 		number, at, moves, w = KnownPermit, 0, true, works[0]
 	}
-	if later && moves {
-		at++
+	p := permit{
+		number: number, work: w, at: at, moved: later && moves, filed: time.Date(2024, 1, 8, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*740/c.permits),
+		review: 10 + random.IntN(60), building: 40 + random.IntN(200),
 	}
-	filed := time.Date(2024, 1, 8, 0, 0, 0, 0, time.UTC).AddDate(0, 0, i*740/c.permits)
-	review, building := 10+random.IntN(60), 40+random.IntN(200)
+	if p.moved {
+		p.at++
+	}
+	c.complete(random, &p)
+	return p
+}
+
+// complete draws what is left of a permit, and renders its row.
+func (c county) complete(random *rand.Rand, p *permit) {
+	pick := func(list []string) string { return list[random.IntN(len(list))] }
 	day := func(from, days int) string {
-		if at < from {
+		if p.at < from {
 			return ""
 		}
-		return filed.AddDate(0, 0, days).Format(time.DateOnly)
+		return p.day(days)
 	}
 	firm := random.IntN(len(firms))
 	city := random.IntN(len(c.cities))
-	return []string{
-		number, statuses[at].words, w.kind, w.description,
-		fmt.Sprintf("%d %s %s", 100+random.IntN(9800), pick(streets), pick(kinds)), c.cities[city], "FL", fmt.Sprint(c.postalCode + city),
-		fmt.Sprintf("%.6f", c.latitude+(random.Float64()-.5)/4), fmt.Sprintf("%.6f", c.longitude+(random.Float64()-.5)/4),
-		filed.Format(time.DateOnly), day(4, review), day(4, review+180), completed(at, day(6, review+building)),
-		fmt.Sprintf("%d.00", w.least+random.IntN(w.most-w.least)),
+	address := fmt.Sprintf("%d %s %s", 100+random.IntN(9800), pick(streets), pick(kinds))
+	latitude, longitude := c.latitude+(random.Float64()-.5)/4, c.longitude+(random.Float64()-.5)/4
+	p.valuation = p.work.least + random.IntN(p.work.most-p.work.least)
+	p.row = []string{
+		p.number, statuses[p.at].words, p.work.kind, p.work.description, address, c.cities[city], "FL", fmt.Sprint(c.postalCode + city),
+		fmt.Sprintf("%.6f", latitude), fmt.Sprintf("%.6f", longitude),
+		p.day(0), day(4, p.review), day(4, p.review+180), completed(p.at, day(6, p.review+p.building)), fmt.Sprintf("%d.00", p.valuation),
 		pick(firsts) + " " + pick(lasts), firms[firm], fmt.Sprintf("%s%07d", licenses[firm%len(licenses)], 1_250_000+firm*731),
 		fmt.Sprintf("(813) 555-01%02d", firm), "permits@" + strings.ToLower(strings.Fields(firms[firm])[0]) + ".example",
 		fmt.Sprintf("%d Commerce Park Dr", 100+firm*12), c.cities[0], "FL", fmt.Sprint(c.postalCode),

@@ -10,8 +10,11 @@ import (
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-// Of returns the tag of a resource's version, which Seal completes when the answer is known.
-func Of(version int64) string { return quote(strconv.FormatInt(version, 10)) }
+// Of returns the tag of a resource's version, as a response header: Seal completes it when the answer is known.
+func Of(version int64) *string {
+	tag := quote(strconv.FormatInt(version, 10))
+	return &tag
+}
 
 // Seal returns the strong tag of an answer: a hash of its body, behind the version where the resource has one. An answer
 // may change while its version stays (a permit on a watchlist moves on), and then so does its tag.

@@ -11,7 +11,7 @@ import (
 
 func TestOf(t *testing.T) {
 	for version, want := range map[int64]string{0: `"0"`, 1: `"1"`, 9223372036854775807: `"9223372036854775807"`} {
-		if got := Of(version); got != want {
+		if got := *Of(version); got != want {
 			t.Errorf("Of(%d) = %s, want %s", version, got, want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheck_sealed(t *testing.T) {
-	sealed := Seal(Of(12), []byte("{}"))
+	sealed := Seal(*Of(12), []byte("{}"))
 	if err := Check(&sealed, 12); err != nil {
 		t.Errorf("Check(%s, 12) = %v, want no error", sealed, err)
 	}

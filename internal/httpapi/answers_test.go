@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestNew_lists(t *testing.T) {
@@ -104,6 +106,52 @@ func TestNew_getsPermit(t *testing.T) {
 	history := w.get(t, "/v1/permits/"+l.Data[0].UUID+"/history?per_page=1")
 	if !strings.Contains(string(history.body), `"total":2`) || !strings.Contains(history.header.Get("Link"), "per_page=1") {
 		t.Errorf("history = %s, Link %q: want status and stage", history.body, history.header.Get("Link"))
+	}
+}
+
+func TestNew_getsFeesAndInspections(t *testing.T) {
+	w := newWorld(t)
+	const jurisdiction = "jurisdiction: {slug: test, name: Test County, region: FL}\n"
+	const fees = "PermitNum,FeeNum,FeeName,FeeAmount,PaidAmount,AssessedDate,PaidDate\nB-1,7,Permit fee,120,120.00,2026-01-05,2026-01-06\n"
+	w.importAs(t, jurisdiction+"dataset: fees", fees)
+	w.importAs(t, jurisdiction+"dataset: fees", fees+"B-1,,Credit,-20.5,,,\n")
+	w.importAs(t, jurisdiction+"dataset: inspections", "PermitNum,InspType,Result,ScheduledDate,InspectedDate,Inspector,InspectionNotes\n"+
+		"B-1,Dry-in,Passed,2026-02-03,2026-02-04,R. Mercer,Fine\nB-1,Final,,,,,\n")
+	l, _ := w.list(t, "/v1/permits?scope=all&q=B-1")
+	a := w.get(t, "/v1/permits/"+l.Data[0].UUID)
+	var permit struct {
+		Data struct{ Fees, Inspections []map[string]any }
+	}
+	if err := json.Unmarshal(a.body, &permit); err != nil || a.status != http.StatusOK {
+		t.Fatalf("GET = %d %s, %v", a.status, a.body, err)
+	}
+	paid := map[string]any{"amount": "120.00", "currency": "USD"}
+	wantFees := []map[string]any{
+		{"number": "7", "name": "Permit fee", "amount": paid, "paid_amount": paid, "assessed_date": "2026-01-05", "paid_date": "2026-01-06"},
+		{
+			"number": "", "name": "Credit", "amount": map[string]any{"amount": "-20.50", "currency": "USD"}, "paid_amount": nil,
+			"assessed_date": nil, "paid_date": nil,
+		},
+	}
+	if diff := cmp.Diff(wantFees, permit.Data.Fees); diff != "" {
+		t.Errorf("fees (-want +got):\n%s", diff)
+	}
+	wantInspections := []map[string]any{
+		{
+			"number": "", "type": "Dry-in", "description": "", "result": "Passed", "scheduled_date": "2026-02-03",
+			"inspected_date": "2026-02-04", "inspector": "R. Mercer", "notes": "Fine",
+		},
+		{
+			"number": "", "type": "Final", "description": "", "result": "", "scheduled_date": nil, "inspected_date": nil,
+			"inspector": "", "notes": "",
+		},
+	}
+	if diff := cmp.Diff(wantInspections, permit.Data.Inspections); diff != "" {
+		t.Errorf("inspections (-want +got):\n%s", diff)
+	}
+	history := w.get(t, "/v1/permits/"+l.Data[0].UUID+"/history")
+	if !strings.Contains(string(history.body), `"field":"Credit","new":"-20.50","previous":null,"scope":"fee"`) {
+		t.Errorf("history = %s, want the credit", history.body)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,11 +29,37 @@ import (
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
+func nowUTC() time.Time { return time.Now().UTC() }
+
+// logBuffer is a log that can be read while it is written.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+func (b *logBuffer) Reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
+
 // world is a server with an organization, some keys, and a handful of permits.
 type world struct {
 	*httptest.Server
 	db           *postgres.DB
-	log          *bytes.Buffer
+	log          *logBuffer
 	metrics      *httpapi.Metrics
 	organization uuid.UUID
 	key          string // with every permission
@@ -52,7 +79,7 @@ B-4,Odd Words,Fence,,4 Palm Ave,Naples,FL,34102,,,,,,
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{db: pgtest.Open(t), log: &bytes.Buffer{}}
+	w := &world{db: pgtest.Open(t), log: &logBuffer{}}
 	w.importRows(t, rows)
 	ctx := t.Context()
 	var err error
@@ -90,7 +117,12 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 
 func (w *world) importRows(t *testing.T, text string) {
 	t.Helper()
-	s, err := ingest.ParseSource(strings.NewReader(strings.Replace(source, "%s", "test", 1)), "test")
+	w.importAs(t, strings.Replace(source, "%s", "test", 1), text)
+}
+
+func (w *world) importAs(t *testing.T, source, text string) {
+	t.Helper()
+	s, err := ingest.ParseSource(strings.NewReader(source), "test")
 	if err != nil {
 		t.Fatal(err)
 	}

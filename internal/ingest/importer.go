@@ -34,17 +34,15 @@ type Progress struct {
 type Result struct {
 	Rows      int64 // read and taken
 	Rejected  int64
-	Permits   int64 // distinct numbers among the rows
-	New       int64
+	Merged    int64 // rows that had the number of another row
+	Permits   int64 // that the rows are about
+	New       int64 // permits that are new or, of other datasets, had none of them before
 	Changed   int64
 	Unchanged int64
 	Duration  time.Duration
 }
 
-// Merged is how many rows had the number of another row.
-func (r Result) Merged() int64 { return r.Rows - r.Permits }
-
-// Importer merges files into the permits of their jurisdiction.
+// Importer merges files into the permits of their jurisdiction, or into their inspections or fees.
 type Importer struct {
 	db            *postgres.DB
 	jurisdictions *jurisdictions.Service
@@ -63,7 +61,8 @@ func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) 
 }
 
 // Import reads the files, in order, as one import. What it did is committed in batches: an import that is cut short
-// leaves whole permits, and the same one again ends where it would have ended. The files have to give the same fields.
+// leaves whole permits, and the same one again ends where it would have ended. Files of permits have to give the same
+// fields. The contacts of organizations that track changed permits are left to contacts.Drain.
 func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progress) (Result, error) {
 	start := m.now()
 	id, err := m.jurisdictions.Ensure(ctx, s.Jurisdiction.Slug, s.Jurisdiction.Name, s.Jurisdiction.Region)
@@ -103,34 +102,35 @@ type run struct {
 	source       *Source
 	jurisdiction uuid.UUID
 	progress     Progress
-	staging      *permits.Staging
-	fields       []string
+	taking       intake
 	result       Result
 }
 
 func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error {
+	if len(files) == 0 {
+		return errors.New("there is no file to read")
+	}
+	r.taking = r.newIntake(conn)
 	for _, f := range files {
-		if err := r.read(ctx, conn, f); err != nil {
+		if err := r.read(ctx, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
 		}
 	}
-	if r.staging == nil {
-		return errors.New("there is no file to read")
-	}
-	sum, err := r.staging.Group(ctx)
+	staging := r.taking.staging()
+	sum, err := staging.Group(ctx)
 	if err != nil {
 		return err
 	}
-	r.result.Permits, r.result.Unchanged = sum.Permits, sum.Permits-sum.Pending
+	r.result.Merged, r.result.Permits, r.result.Unchanged = sum.Merged, sum.Permits, sum.Permits-sum.Pending
 	r.progress.Grouped(sum.Pending)
-	if err := r.merge(ctx); err != nil {
+	if err := r.merge(ctx, staging); err != nil {
 		return err
 	}
-	if err := r.staging.Finish(ctx); err != nil {
+	if err := staging.Finish(ctx); err != nil {
 		return err
 	}
-	if err := r.importer.contacts.Drain(ctx); err != nil {
-		return err
+	if r.source.Dataset != Permits { // which says nothing of how fresh the permits are
+		return nil
 	}
 	return r.importer.jurisdictions.Checked(ctx, r.jurisdiction, r.importer.now())
 }
@@ -138,34 +138,23 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 // reportEvery is how many rows or permits go between two reports of progress.
 const reportEvery = 1000
 
-func (r *run) read(ctx context.Context, conn *postgres.Conn, f File) error {
-	reader, err := NewReader(f.Reader, r.source)
-	if err != nil {
+func (r *run) read(ctx context.Context, f File) error {
+	if err := r.taking.open(ctx, f); err != nil {
 		return err
 	}
-	if err := r.begin(ctx, conn, reader.Provides()); err != nil {
-		return err
-	}
-	var rec permits.Record
 	for n := int64(1); ; n++ {
-		err := reader.Next(&rec)
+		err := r.taking.next(ctx)
 		var rejected *RejectError
 		switch {
 		case errors.Is(err, io.EOF):
 			r.progress.Read((n - 1) % reportEvery)
 			return nil
 		case errors.As(err, &rejected):
-			r.result.Rejected++
-			if err := r.progress.Rejected(f.Name, rejected); err != nil {
+			if err := r.reject(f.Name, rejected); err != nil {
 				return err
 			}
 		case err != nil:
 			return err
-		default:
-			r.result.Rows++
-			if err := r.staging.Add(ctx, &rec); err != nil {
-				return err
-			}
 		}
 		if n%reportEvery == 0 {
 			r.progress.Read(reportEvery)
@@ -173,37 +162,29 @@ func (r *run) read(ctx context.Context, conn *postgres.Conn, f File) error {
 	}
 }
 
-// begin stages the first file, and holds each other one against it.
-func (r *run) begin(ctx context.Context, conn *postgres.Conn, fields []string) error {
-	if r.staging != nil {
-		if fmt.Sprint(fields) != fmt.Sprint(r.fields) {
-			return fmt.Errorf("this file gives %v, the ones before %v: import them one after another", fields, r.fields)
-		}
-		return nil
-	}
-	var err error
-	r.fields = fields
-	r.staging, err = permits.Stage(ctx, conn, r.jurisdiction, fields)
-	return err
+func (r *run) reject(file string, rejected *RejectError) error {
+	r.result.Rejected++
+	return r.progress.Rejected(file, rejected)
 }
 
-func (r *run) merge(ctx context.Context) error {
+func (r *run) merge(ctx context.Context, s staging) error {
 	for {
-		o, err := r.staging.Merge(ctx, func(tx *postgres.Tx, o permits.Outcome) error { return r.follow(ctx, tx, o) })
+		o, err := s.Merge(ctx, func(tx *postgres.Tx, o permits.Outcome) error { return r.follow(ctx, tx, o) })
 		if err != nil || o.Looked == 0 {
 			return err
 		}
-		r.result.New += int64(o.Added)
+		seen := int64(o.Added + o.First)
+		r.result.New += seen
 		r.result.Changed += int64(o.Changed)
-		r.result.Unchanged += o.Looked - int64(o.Added) - int64(o.Changed)
+		r.result.Unchanged += o.Looked - seen - int64(o.Changed)
 		r.progress.Merged(o.Looked)
 	}
 }
 
-// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and have other
-// contacts.
+// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and their
+// contacts are to be found anew.
 func (r *run) follow(ctx context.Context, tx *postgres.Tx, o permits.Outcome) error {
-	if o.Added+o.Changed == 0 {
+	if o.Added+o.First+o.Changed == 0 {
 		return nil
 	}
 	if err := r.importer.jurisdictions.Changed(ctx, tx, r.jurisdiction, o.Added, o.At); err != nil {

@@ -105,13 +105,12 @@ func TestImporter_Import_mergesRows(t *testing.T) {
 	db := pgtest.Open(t)
 	one := testHeader + "A-1,In Review,,1000,Acme Inc,555\n A-1 ,Issued,,2000,Bolt LLC,\n"
 	two := testHeader + "A-2,Issued,,,,\nA-1,Final,,3000,Acme Inc,555\n"
-	want := Result{Rows: 4, Permits: 2, New: 2}
+	want := Result{Rows: 4, Merged: 2, Permits: 2, New: 2}
 	for range 2 {
-		got := importFiles(t, db, testSource, one, two)
-		if got != want || got.Merged() != 2 {
-			t.Errorf("Import = %+v with %d merged, want %+v with 2", got, got.Merged(), want)
+		if got := importFiles(t, db, testSource, one, two); got != want {
+			t.Errorf("Import = %+v, want %+v", got, want)
 		}
-		want = Result{Rows: 4, Permits: 2, Unchanged: 2}
+		want = Result{Rows: 4, Merged: 2, Permits: 2, Unchanged: 2}
 	}
 	got := query(t, db, `select concat_ws(' ', permit_number, status, valuation, string_agg(company, '+' order by position))
 		from permits left join permit_parties on permit_uuid = uuid group by uuid order by 1`)
@@ -188,9 +187,15 @@ func TestImporter_Import_onlyOneAtATime(t *testing.T) {
 			t.Fatal("the first import never locked its jurisdiction")
 		}
 	}
-	_, err = newImporter(db).Import(t.Context(), s, []File{{"b.csv", strings.NewReader(testHeader)}}, Progress{})
-	if !errors.Is(err, permits.ErrImportRunning) {
-		t.Errorf("a second import = %v, want %v", err, permits.ErrImportRunning)
+	for _, source := range []string{testSource, feeSource} {
+		other, err := ParseSource(strings.NewReader(source), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := File{"b.csv", strings.NewReader("PermitNum,FeeName,Amount\n")}
+		if _, err = newImporter(db).Import(t.Context(), other, []File{file}, Progress{}); !errors.Is(err, permits.ErrImportRunning) {
+			t.Errorf("a second import, of %s = %v, want %v", other.Dataset, err, permits.ErrImportRunning)
+		}
 	}
 	if err := errors.Join(writer.Close(), <-done); err != nil {
 		t.Error(err)

@@ -1,4 +1,5 @@
-// Package ingest reads permits from the files that cities publish, maps them to BLDS terms, and has them merged.
+// Package ingest reads permits, their inspections and fees from the files that cities publish, maps them to BLDS terms,
+// and has them merged.
 package ingest
 
 import (
@@ -21,13 +22,14 @@ import (
 //go:embed sources/*.yaml
 var shipped embed.FS
 
-// Source says how to read a city's files: a small YAML file, described in docs/sources.md of this package.
+// Source says how to read a city's files: a small YAML file, described in sources/README.md.
 type Source struct {
 	Jurisdiction struct {
 		Slug   string `yaml:"slug"`
 		Name   string `yaml:"name"`
 		Region string `yaml:"region"`
 	} `yaml:"jurisdiction"`
+	Dataset       string             `yaml:"dataset"`        // Permits, Inspections or Fees; Permits when empty
 	Encoding      string             `yaml:"encoding"`       // a WHATWG label; utf-8 when empty
 	Delimiter     string             `yaml:"delimiter"`      // one character; a comma when empty
 	Header        *bool              `yaml:"header"`         // whether the first row names the columns; true when absent
@@ -104,6 +106,9 @@ func ParseSource(r io.Reader, name string) (*Source, error) {
 	if err := dec.Decode(&s); err != nil {
 		return nil, fmt.Errorf("source %s: %w", name, err)
 	}
+	if s.Dataset == "" {
+		s.Dataset = Permits
+	}
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("source %s:\n%w", name, err)
 	}
@@ -117,15 +122,38 @@ var stages = []string{
 	"application_accepted", "in_review", "permit_issued", "inspection_phase", "permit_finaled", "permit_cancelled", "expired", "unknown",
 }
 
+// reporter takes one thing that is wrong with a source.
+type reporter func(format string, args ...any)
+
 func (s *Source) check() error {
 	var found []error
 	report := func(format string, args ...any) { found = append(found, fmt.Errorf("  "+format, args...)) }
+	s.checkJurisdiction(report)
+	s.checkFormat(report)
+	if _, ok := datasets[s.Dataset]; !ok {
+		report("dataset: %q: want %s, %s or %s", s.Dataset, Permits, Inspections, Fees)
+		return errors.Join(found...)
+	}
+	s.checkFields(report)
+	s.checkStatuses(report)
+	for i, r := range s.Reject {
+		if r.Column == "" || r.Reason == "" {
+			report("reject, entry %d: want column, value and reason", i+1)
+		}
+	}
+	return errors.Join(found...)
+}
+
+func (s *Source) checkJurisdiction(report reporter) {
 	if !slug.MatchString(s.Jurisdiction.Slug) || len(s.Jurisdiction.Slug) > 50 {
 		report("jurisdiction.slug: %q: want lower-case letters, digits and single hyphens, such as palm-beach", s.Jurisdiction.Slug)
 	}
 	if s.Jurisdiction.Name == "" || len(s.Jurisdiction.Name) > 200 {
 		report("jurisdiction.name: want the jurisdiction's name, such as City of Austin")
 	}
+}
+
+func (s *Source) checkFormat(report reporter) {
 	if s.Encoding != "" {
 		if _, err := htmlindex.Get(s.Encoding); err != nil {
 			report("encoding: %q: want a label such as utf-8, windows-1252 or utf-16le", s.Encoding)
@@ -139,13 +167,40 @@ func (s *Source) check() error {
 			report("dates: %w", err)
 		}
 	}
+}
+
+func (s *Source) checkFields(report reporter) {
+	fields := datasets[s.Dataset].fields
 	for _, f := range slices.Sorted(maps.Keys(s.Columns)) {
-		s.checkColumns(f, report)
+		if !slices.Contains(fields, f) {
+			report("columns: %q is no field of %s; want one of %s", f, s.Dataset, strings.Join(fields, ", "))
+		}
+		s.checkNumbers(f, report)
 	}
 	for _, f := range slices.Sorted(maps.Keys(s.Defaults)) {
 		if !slices.Contains(fields, f) {
-			report("defaults: %q is no field; want one of %s", f, strings.Join(fields, ", "))
+			report("defaults: %q is no field of %s; want one of %s", f, s.Dataset, strings.Join(fields, ", "))
 		}
+	}
+}
+
+func (s *Source) checkNumbers(field string, report reporter) {
+	if s.hasHeader() {
+		return
+	}
+	for _, c := range s.Columns[field] {
+		if n, err := strconv.Atoi(c); err != nil || n < 1 {
+			report("columns: %s: %q: without a header want a column's number, counted from 1", field, c)
+		}
+	}
+}
+
+func (s *Source) checkStatuses(report reporter) {
+	if s.Dataset != Permits {
+		if s.Statuses != nil || s.UnknownStatus != "" {
+			report("statuses and unknown_status are for permits: %s have no stage", s.Dataset)
+		}
+		return
 	}
 	for _, status := range slices.Sorted(maps.Keys(s.Statuses)) {
 		if !slices.Contains(stages, s.Statuses[status]) {
@@ -154,26 +209,6 @@ func (s *Source) check() error {
 	}
 	if !slices.Contains([]string{"", "keep", "reject"}, s.UnknownStatus) {
 		report("unknown_status: %q: want keep or reject", s.UnknownStatus)
-	}
-	for i, r := range s.Reject {
-		if r.Column == "" || r.Reason == "" {
-			report("reject, entry %d: want column, value and reason", i+1)
-		}
-	}
-	return errors.Join(found...)
-}
-
-func (s *Source) checkColumns(field string, report func(string, ...any)) {
-	if !slices.Contains(fields, field) {
-		report("columns: %q is no field; want one of %s", field, strings.Join(fields, ", "))
-	}
-	if s.hasHeader() {
-		return
-	}
-	for _, c := range s.Columns[field] {
-		if n, err := strconv.Atoi(c); err != nil || n < 1 {
-			report("columns: %s: %q: without a header want a column's number, counted from 1", field, c)
-		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -34,8 +33,17 @@ func parseDate(text string, layouts []string) (string, error) {
 // plainNumber is a decimal number, perhaps with a short exponent, of a length that cannot cost anything to read.
 var plainNumber = regexp.MustCompile(`^[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,2})?$`)
 
-// parseMoney returns an amount with two decimals. It reads thousands separators, a dollar sign, and 1e+05.
+// parseMoney returns an amount that is not negative, as parseAmount does.
 func parseMoney(text string) (string, error) {
+	amount, err := parseAmount(text)
+	if err == nil && strings.HasPrefix(amount, "-") {
+		return "", fmt.Errorf("%q is negative", clip(text))
+	}
+	return amount, err
+}
+
+// parseAmount returns an amount with two decimals. It reads thousands separators, a dollar sign, and 1e+05.
+func parseAmount(text string) (string, error) {
 	plain := text
 	if len(text) <= maxMoneyText {
 		plain = strings.NewReplacer("$", "", ",", "", " ", "").Replace(text)
@@ -47,8 +55,8 @@ func parseMoney(text string) (string, error) {
 	switch {
 	case !ok:
 		return "", fmt.Errorf("%q is no amount of money", clip(text))
-	case amount.Sign() < 0:
-		return "", fmt.Errorf("%q is negative", clip(text))
+	case new(big.Rat).Abs(amount).Cmp(mostMoney) >= 0 && amount.Sign() < 0:
+		return "", fmt.Errorf("%q is under -999,999,999,999.99", clip(text))
 	case amount.Cmp(mostMoney) >= 0:
 		return "", fmt.Errorf("%q is over 999,999,999,999.99", clip(text))
 	}
@@ -132,5 +140,3 @@ func addParty(r *permits.Record, p permits.Party) {
 		r.Parties = append(r.Parties, p)
 	}
 }
-
-var errNoNumber = errors.New("permit_number is empty")

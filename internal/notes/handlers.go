@@ -38,7 +38,7 @@ func (h Handlers) CreateNote(ctx context.Context, request api.CreateNoteRequestO
 	}
 	location := "/v1/notes/" + id.Format(id.Note, n.ID)
 	return api.CreateNote201JSONResponse{
-		Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.CreateNote201ResponseHeaders{ETag: tag(n), Location: &location},
+		Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.CreateNote201ResponseHeaders{ETag: etag.Of(n.Version), Location: &location},
 	}, nil
 }
 
@@ -48,7 +48,7 @@ func (h Handlers) GetNote(ctx context.Context, request api.GetNoteRequestObject)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetNote200JSONResponse{Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.GetNote200ResponseHeaders{ETag: tag(n)}}, nil
+	return api.GetNote200JSONResponse{Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.GetNote200ResponseHeaders{ETag: etag.Of(n.Version)}}, nil
 }
 
 // UpdateNote answers PATCH /v1/notes/{note_id}.
@@ -57,7 +57,7 @@ func (h Handlers) UpdateNote(ctx context.Context, request api.UpdateNoteRequestO
 	if err != nil {
 		return nil, err
 	}
-	return api.UpdateNote200JSONResponse{Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.UpdateNote200ResponseHeaders{ETag: tag(n)}}, nil
+	return api.UpdateNote200JSONResponse{Body: api.NoteResponse{Data: toAPI(n)}, Headers: api.UpdateNote200ResponseHeaders{ETag: etag.Of(n.Version)}}, nil
 }
 
 // DeleteNote answers DELETE /v1/notes/{note_id}.
@@ -74,9 +74,4 @@ func toAPI(n Note) api.Note {
 		Author:    api.NoteAuthor{Type: api.AuthorTypeAPIKey, ID: id.Format(id.APIKey, n.APIKeyID), Name: n.APIKeyName},
 		CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
 	}
-}
-
-func tag(n Note) *string {
-	text := etag.Of(n.Version)
-	return &text
 }

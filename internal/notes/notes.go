@@ -79,7 +79,7 @@ func (s *Service) Create(ctx context.Context, organization, permit, key uuid.UUI
 	return note, err
 }
 
-// Update changes a note's text; nil leaves it. ifMatch is the request's If-Match. It returns NotFound and
+// Update changes a note's text; nil leaves it. The request's If-Match is ifMatch. It returns NotFound and
 // precondition_failed.
 func (s *Service) Update(ctx context.Context, organization, note uuid.UUID, ifMatch, body *string) (changed Note, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
@@ -95,7 +95,7 @@ func (s *Service) Update(ctx context.Context, organization, note uuid.UUID, ifMa
 	return changed, err
 }
 
-// Delete deletes a note. ifMatch is the request's If-Match. It returns NotFound and precondition_failed.
+// Delete deletes a note. The request's If-Match is ifMatch. It returns NotFound and precondition_failed.
 func (s *Service) Delete(ctx context.Context, organization, note uuid.UUID, ifMatch *string) error {
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		if err := s.lock(ctx, tx, organization, note, ifMatch); err != nil {

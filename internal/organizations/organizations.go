@@ -60,8 +60,8 @@ func (s *Service) Create(ctx context.Context, name, plan string) (uuid.UUID, err
 	return o.ID, create(ctx, postgres.From(ctx, s.db), o, s.now())
 }
 
-// SetPlan puts an organization on a plan, one of Plans, or returns NotFound. requestsPerMinute is what was agreed with it;
-// nil is the plan's own limit. What it uses beyond the new plan stays; it cannot add to it.
+// SetPlan puts an organization on a plan, one of Plans, or returns NotFound. What was agreed with it is
+// requestsPerMinute; nil is the plan's own limit. What it uses beyond the new plan stays; it cannot add to it.
 func (s *Service) SetPlan(ctx context.Context, id uuid.UUID, plan string, requestsPerMinute *int32) error {
 	return setPlan(ctx, postgres.From(ctx, s.db), id, plan, requestsPerMinute)
 }

@@ -160,7 +160,7 @@ func permitToAPI(p Permit) api.Permit {
 		Jurisdiction: api.JurisdictionReference{Slug: p.JurisdictionSlug, Name: p.JurisdictionName},
 		FiledDate:    dateToAPI(p.FiledDate), IssuedDate: dateToAPI(p.IssuedDate),
 		ExpiresDate: dateToAPI(p.ExpiresDate), CompletedDate: dateToAPI(p.CompletedDate),
-		Valuation: valuationToAPI(p.Valuation), UpdatedAt: p.UpdatedAt.UTC(),
+		Valuation: optionalMoneyToAPI(p.Valuation), UpdatedAt: p.UpdatedAt.UTC(),
 	}
 }
 
@@ -173,6 +173,8 @@ func detailsToAPI(d Details) api.PermitDetails {
 		Valuation: p.Valuation, UpdatedAt: p.UpdatedAt,
 		LastCheckedAt: d.LastCheckedAt,
 		Parties:       make([]api.Party, len(d.Parties)),
+		Fees:          make([]api.Fee, len(d.Fees)),
+		Inspections:   make([]api.Inspection, len(d.Inspections)),
 		StatusHistory: make([]api.StatusChange, len(d.StatusChanges)),
 		ConditionIds:  make([]api.ConditionID, len(d.Own.ConditionIDs)),
 		Notes:         make([]api.Note, len(d.Own.Notes)),
@@ -188,6 +190,12 @@ func detailsToAPI(d Details) api.PermitDetails {
 	}
 	for i, party := range d.Parties {
 		out.Parties[i] = partyToAPI(party)
+	}
+	for i, f := range d.Fees {
+		out.Fees[i] = feeToAPI(f)
+	}
+	for i, n := range d.Inspections {
+		out.Inspections[i] = inspectionToAPI(n)
 	}
 	for i, c := range d.StatusChanges {
 		out.StatusHistory[i] = api.StatusChange{PreviousStatus: value(c.Previous), NewStatus: value(c.New), DetectedAt: c.DetectedAt.UTC()}
@@ -210,6 +218,20 @@ func partyToAPI(p Party) api.Party {
 	}
 }
 
+func feeToAPI(f Fee) api.Fee {
+	return api.Fee{
+		Number: f.Number, Name: f.Name, Amount: api.Money{Amount: f.Amount, Currency: api.CurrencyUSD},
+		PaidAmount: optionalMoneyToAPI(f.PaidAmount), AssessedDate: dateToAPI(f.AssessedDate), PaidDate: dateToAPI(f.PaidDate),
+	}
+}
+
+func inspectionToAPI(n Inspection) api.Inspection {
+	return api.Inspection{
+		Number: n.Number, Type: n.Type, Description: n.Description, Result: n.Result, ScheduledDate: dateToAPI(n.ScheduledDate),
+		InspectedDate: dateToAPI(n.InspectedDate), Inspector: n.Inspector, Notes: n.Notes,
+	}
+}
+
 func dateToAPI(t *time.Time) *types.Date {
 	if t == nil {
 		return nil
@@ -217,9 +239,9 @@ func dateToAPI(t *time.Time) *types.Date {
 	return &types.Date{Time: *t}
 }
 
-func valuationToAPI(amount *string) *api.Valuation {
+func optionalMoneyToAPI(amount *string) *api.OptionalMoney {
 	if amount == nil {
 		return nil
 	}
-	return &api.Valuation{Amount: *amount, Currency: api.CurrencyUSD}
+	return &api.OptionalMoney{Amount: *amount, Currency: api.CurrencyUSD}
 }

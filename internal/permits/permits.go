@@ -46,6 +46,8 @@ type Details struct {
 	Permit
 	LastCheckedAt *time.Time `db:"last_checked_at"`
 	Parties       []Party
+	Fees          []Fee
+	Inspections   []Inspection
 	StatusChanges []Change // the latest first
 	Own           Own
 }
@@ -88,10 +90,32 @@ type Party struct {
 	PostalCode string `db:"postal_code" json:"postal_code"`
 }
 
+// Fee is what a city charges for a permit. Amounts are US dollars with two decimals; a credit is negative.
+type Fee struct {
+	Number       string     `db:"number"` // the city's own, where it has one
+	Name         string     `db:"name"`
+	Amount       string     `db:"amount"`
+	PaidAmount   *string    `db:"paid_amount"`
+	AssessedDate *time.Time `db:"assessed_date"`
+	PaidDate     *time.Time `db:"paid_date"`
+}
+
+// Inspection is a visit of the city's inspector, planned or done.
+type Inspection struct {
+	Number        string     `db:"number"` // the city's own, where it has one
+	Type          string     `db:"type"`
+	Description   string     `db:"description"`
+	Result        string     `db:"result"` // the city's own words
+	ScheduledDate *time.Time `db:"scheduled_date"`
+	InspectedDate *time.Time `db:"inspected_date"`
+	Inspector     string     `db:"inspector"`
+	Notes         string     `db:"notes"`
+}
+
 // Change is one value that changed; Previous or New is nil where there was none.
 type Change struct {
 	ID         uuid.UUID `db:"id"`
-	Scope      string    `db:"scope"` // permit or party
+	Scope      string    `db:"scope"` // permit, party, fee or inspection
 	Field      string    `db:"field"`
 	Previous   *string   `db:"previous"`
 	New        *string   `db:"new"`
@@ -201,6 +225,12 @@ func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) (Deta
 		return d, err
 	}
 	if d.Parties, err = listParties(ctx, q, permit); err != nil {
+		return d, err
+	}
+	if d.Fees, err = listFees(ctx, q, permit); err != nil {
+		return d, err
+	}
+	if d.Inspections, err = listInspections(ctx, q, permit); err != nil {
 		return d, err
 	}
 	if d.StatusChanges, err = listStatusChanges(ctx, q, permit); err != nil {

@@ -183,6 +183,20 @@ where permit_uuid = $1
 order by position
 limit 1000
 
+-- name: listFees
+select number, name, amount, paid_amount, assessed_date, paid_date
+from permit_fees
+where permit_uuid = $1
+order by position
+limit 1000
+
+-- name: listInspections
+select number, type, description, result, scheduled_date, inspected_date, inspector, notes
+from permit_inspections
+where permit_uuid = $1
+order by position
+limit 1000
+
 -- name: listStatusChanges
 select id, scope, field, previous, new, detected_at
 from permit_changes

@@ -40,18 +40,17 @@ type Record struct {
 // done. Rows with the same permit number are one permit: the last one's values, and the parties of all. It lives on one
 // connection and is not for concurrent use.
 type Staging struct {
-	conn         *postgres.Conn
+	batches
 	jurisdiction uuid.UUID
 	fields       []string
 	copying      *copying
 	position     int64
-	merged       int64
-	pending      int64
 }
 
 // Summary counts what an import brought.
 type Summary struct {
 	Rows    int64 `db:"rows"`
+	Merged  int64 `db:"merged"` // rows that another row of the same number took the place of, or was united with
 	Permits int64 `db:"permits"`
 	Pending int64 `db:"pending"` // new, or other than when last seen: those that Merge looks at
 }
@@ -59,7 +58,8 @@ type Summary struct {
 // Outcome counts what one Merge did.
 type Outcome struct {
 	Looked  int64       // how many permits it looked at; 0 when there was nothing left
-	Added   int         `db:"added"`
+	Added   int         `db:"added"` // permits that are new
+	First   int         `db:"first"` // permits that got their first fees, or inspections; their baseline
 	Changed int         `db:"changed"`
 	At      time.Time   // the changes' updated_at
 	Moved   []uuid.UUID // permits that are new, or whose parties or place changed
@@ -68,7 +68,7 @@ type Outcome struct {
 // Stage begins an import on a connection of its own. The fields are those that the source gives; a stored permit keeps
 // its value of any other. It returns ErrImportRunning when the jurisdiction is being imported by somebody else.
 func Stage(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID, fields []string) (*Staging, error) {
-	s := &Staging{conn: conn, jurisdiction: jurisdiction, fields: fields}
+	s := &Staging{batches: batches{conn: conn}, jurisdiction: jurisdiction, fields: fields}
 	if err := createStaging(ctx, conn, jurisdiction); err != nil {
 		return nil, err
 	}
@@ -125,27 +125,15 @@ func (s *Staging) Group(ctx context.Context) (Summary, error) {
 // Merge merges the next permits, at most batchSize, in one transaction; changes become rows of the history. What
 // then does belongs to the same transaction.
 func (s *Staging) Merge(ctx context.Context, then func(tx *postgres.Tx, o Outcome) error) (Outcome, error) {
-	o := Outcome{Looked: min(batchSize, s.pending-s.merged)}
-	if o.Looked == 0 {
-		return o, nil
-	}
-	err := postgres.InTx(ctx, s.conn, func(tx *postgres.Tx) error {
-		if err := s.merge(ctx, tx, &o); err != nil {
-			return err
-		}
-		return then(tx, o)
-	})
-	s.merged += o.Looked
-	return o, err
+	return s.next(ctx, func(tx *postgres.Tx, o *Outcome) error { return s.merge(ctx, tx, o) }, then)
 }
 
 func (s *Staging) merge(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
 	if err := fillBatch(ctx, tx, s.fields, s.merged, s.merged+o.Looked); err != nil {
 		return err
 	}
-	// From here on every other import waits, so that the stamps come in the order of the commits.
-	if err := tx.GetContext(ctx, &o.At, staging.Part("stamp")); err != nil {
-		return fmt.Errorf("stamp a change: %w", err)
+	if err := stamp(ctx, tx, o); err != nil {
+		return err
 	}
 	if err := mergeBatch(ctx, tx, s.jurisdiction, o.At); err != nil {
 		return err
@@ -162,4 +150,27 @@ func (s *Staging) Finish(ctx context.Context) error {
 		return nil
 	}
 	return analyze(ctx, s.conn)
+}
+
+// batches counts how far a merge has come.
+type batches struct {
+	conn    *postgres.Conn
+	pending int64 // permits in all
+	merged  int64
+}
+
+// next merges the next batch, and does what belongs to it, in one transaction.
+func (b *batches) next(ctx context.Context, merge func(*postgres.Tx, *Outcome) error, then func(*postgres.Tx, Outcome) error) (Outcome, error) {
+	o := Outcome{Looked: min(batchSize, b.pending-b.merged)}
+	if o.Looked == 0 {
+		return o, nil
+	}
+	err := postgres.InTx(ctx, b.conn, func(tx *postgres.Tx) error {
+		if err := merge(tx, &o); err != nil {
+			return err
+		}
+		return then(tx, o)
+	})
+	b.merged += o.Looked
+	return o, err
 }

@@ -66,7 +66,7 @@ analyze pending;
 analyze incoming
 
 -- part: summarize
-select count(*) as rows, count(distinct permit_number) as permits,
+select count(*) as rows, count(*) - count(distinct permit_number) as merged, count(distinct permit_number) as permits,
        (select count(*) from pending) as pending
 from incoming
 

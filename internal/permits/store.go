@@ -24,6 +24,8 @@ var (
 	getSQL               = statements.Get("get")
 	existsSQL            = statements.Get("exists")
 	listPartiesSQL       = statements.Get("listParties")
+	listFeesSQL          = statements.Get("listFees")
+	listInspectionsSQL   = statements.Get("listInspections")
 	listStatusChangesSQL = statements.Get("listStatusChanges")
 	listChangesSQL       = statements.Get("listChanges")
 	listChangesAfterSQL  = statements.Get("listChangesAfter")
@@ -212,6 +214,22 @@ func listParties(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]P
 	var found []Party
 	if err := q.SelectContext(ctx, &found, listPartiesSQL, permit); err != nil {
 		return nil, fmt.Errorf("list the parties of permit %s: %w", permit, err)
+	}
+	return found, nil
+}
+
+func listFees(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]Fee, error) {
+	var found []Fee
+	if err := q.SelectContext(ctx, &found, listFeesSQL, permit); err != nil {
+		return nil, fmt.Errorf("list the fees of permit %s: %w", permit, err)
+	}
+	return found, nil
+}
+
+func listInspections(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]Inspection, error) {
+	var found []Inspection
+	if err := q.SelectContext(ctx, &found, listInspectionsSQL, permit); err != nil {
+		return nil, fmt.Errorf("list the inspections of permit %s: %w", permit, err)
 	}
 	return found, nil
 }

@@ -24,7 +24,8 @@ var staging = postgres.ParseStatements(stagingText)
 // ErrImportRunning says that another import of the same jurisdiction is running.
 var ErrImportRunning = errors.New("another import of this jurisdiction is running; wait for its end")
 
-func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID) error {
+// lockJurisdiction keeps every other import of the jurisdiction out until the session ends.
+func lockJurisdiction(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID) error {
 	// An import that was cut off a moment ago may not have let go yet.
 	if err := run(ctx, conn, "waitShortly"); err != nil {
 		return err
@@ -35,7 +36,11 @@ func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.U
 	case err != nil:
 		return err
 	}
-	if err := run(ctx, conn, "waitAsUsual"); err != nil {
+	return run(ctx, conn, "waitAsUsual")
+}
+
+func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID) error {
+	if err := lockJurisdiction(ctx, conn, jurisdiction); err != nil {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, staging.Part("createTables")); err != nil {
@@ -113,6 +118,15 @@ func summarize(ctx context.Context, q postgres.Querier) (Summary, error) {
 		return sum, fmt.Errorf("count the staged rows: %w", err)
 	}
 	return sum, nil
+}
+
+// stamp sets the instant of a batch's changes. From here on every other import waits, so that the stamps come in the
+// order of the commits.
+func stamp(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	if err := tx.GetContext(ctx, &o.At, staging.Part("stamp")); err != nil {
+		return fmt.Errorf("stamp a change: %w", err)
+	}
+	return nil
 }
 
 func fillBatch(ctx context.Context, tx *postgres.Tx, fields []string, after, to int64) error {

@@ -14,7 +14,10 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 )
 
-func TestStatements(t *testing.T) { pgtest.Prepare(t, statements.All()) }
+func TestStatements(t *testing.T) {
+	pgtest.Prepare(t, statements.All())
+	pgtest.Prepare(t, stagingEntries.All())
+}
 
 // everyFilter sets everything that a list can be asked for.
 func everyFilter() Filter {

@@ -42,7 +42,7 @@ func (h Handlers) GetWatchlistItem(ctx context.Context, request api.GetWatchlist
 		return nil, err
 	}
 	return api.GetWatchlistItem200JSONResponse{
-		Body: api.WatchlistItemResponse{Data: toAPI(item)}, Headers: api.GetWatchlistItem200ResponseHeaders{ETag: tag(item)},
+		Body: api.WatchlistItemResponse{Data: toAPI(item)}, Headers: api.GetWatchlistItem200ResponseHeaders{ETag: etag.Of(item.Version)},
 	}, nil
 }
 
@@ -54,11 +54,11 @@ func (h Handlers) AddWatchlistItem(ctx context.Context, request api.AddWatchlist
 	}
 	body := api.WatchlistItemResponse{Data: toAPI(item)}
 	if !created {
-		return api.AddWatchlistItem200JSONResponse{Body: body, Headers: api.AddWatchlistItem200ResponseHeaders{ETag: tag(item)}}, nil
+		return api.AddWatchlistItem200JSONResponse{Body: body, Headers: api.AddWatchlistItem200ResponseHeaders{ETag: etag.Of(item.Version)}}, nil
 	}
 	location := "/v1/watchlist/" + item.PermitUUID.String()
 	return api.AddWatchlistItem201JSONResponse{
-		Body: body, Headers: api.AddWatchlistItem201ResponseHeaders{ETag: tag(item), Location: &location},
+		Body: body, Headers: api.AddWatchlistItem201ResponseHeaders{ETag: etag.Of(item.Version), Location: &location},
 	}, nil
 }
 
@@ -87,7 +87,7 @@ func (h Handlers) UpdateWatchlistItem(ctx context.Context, request api.UpdateWat
 		return nil, err
 	}
 	return api.UpdateWatchlistItem200JSONResponse{
-		Body: api.WatchlistItemResponse{Data: toAPI(item)}, Headers: api.UpdateWatchlistItem200ResponseHeaders{ETag: tag(item)},
+		Body: api.WatchlistItemResponse{Data: toAPI(item)}, Headers: api.UpdateWatchlistItem200ResponseHeaders{ETag: etag.Of(item.Version)},
 	}, nil
 }
 
@@ -133,9 +133,4 @@ func resultToAPI(r Result) api.WatchlistBatchResult {
 		return api.WatchlistBatchResult{Status: http.StatusCreated, Item: &item}
 	}
 	return api.WatchlistBatchResult{Status: http.StatusOK, Item: &item}
-}
-
-func tag(i Item) *string {
-	text := etag.Of(i.Version)
-	return &text
 }

@@ -162,7 +162,7 @@ func (c Create) check() error {
 	return problem.Body(detail)
 }
 
-// Update changes an item. ifMatch is the request's If-Match. It returns NotFound and precondition_failed.
+// Update changes an item. The request's If-Match is ifMatch. It returns NotFound and precondition_failed.
 func (s *Service) Update(ctx context.Context, organization, permit uuid.UUID, ifMatch *string, u Update) (item Item, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		if err := s.lock(ctx, tx, organization, permit, ifMatch); err != nil {
@@ -177,7 +177,7 @@ func (s *Service) Update(ctx context.Context, organization, permit uuid.UUID, if
 	return item, err
 }
 
-// Remove takes a permit off the watchlist. ifMatch is the request's If-Match. It returns NotFound and precondition_failed.
+// Remove takes a permit off the watchlist. The request's If-Match is ifMatch. It returns NotFound and precondition_failed.
 func (s *Service) Remove(ctx context.Context, organization, permit uuid.UUID, ifMatch *string) error {
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		if err := s.lock(ctx, tx, organization, permit, ifMatch); err != nil {
