@@ -1,8 +1,11 @@
 package contacts_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -185,6 +188,31 @@ func TestService_Drain_parallel(t *testing.T) {
 		t.Errorf("contacts by type and permits (-want +got):\n%s", diff)
 	}
 	w.checkLinks(t)
+}
+
+func TestService_Run(t *testing.T) {
+	w := newWorld(t)
+	w.importMany(t, 201)
+	if _, err := w.conditions.Create(t.Context(), w.organization, conditions.Condition{Type: conditions.Company, Company: "Acme"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var log bytes.Buffer
+	ended := make(chan struct{})
+	go func() {
+		w.Run(ctx, time.Millisecond, slog.New(slog.NewTextHandler(&log, nil)))
+		close(ended)
+	}()
+	w.waitFor(t, "select not exists (select from contact_backlog)")
+	cancel()
+	<-ended
+	if diff := cmp.Diff(map[string]int{"company 201": 1, "person 1": 201}, w.counts(t)); diff != "" {
+		t.Errorf("contacts by type and permits (-want +got):\n%s", diff)
+	}
+	if log.Len() > 0 {
+		t.Errorf("the log says\n%s", log.String())
+	}
 }
 
 // TestService_Drain_whilePermitsLeave has an import take a permit out of the portfolio between a Drain's look at it and
