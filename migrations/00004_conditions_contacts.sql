@@ -1,9 +1,9 @@
 -- +goose Up
 
--- plain_text returns a text in lower case, without accents and apostrophes, with single spaces for all that is neither
+-- plain_text returns a text in lower case, without accents, apostrophes and trade marks, with single spaces for all that is neither
 -- letter nor digit. Characters beyond ASCII count as letters.
 create function plain_text(text text) returns text language sql immutable parallel safe return
-    trim(regexp_replace(translate(lower(regexp_replace(normalize(translate(text, '''’‘ʼ`´', ''), NFKD), '[\u0300-\u036f.]', '', 'g')),
+    trim(regexp_replace(translate(lower(regexp_replace(normalize(translate(text, '''’‘ʼ`´®™©℠', ''), NFKD), '[\u0300-\u036f.]', '', 'g')),
         '–—·•“”«»', '        '), '[^a-z0-9\u0080-\U0010ffff]+', ' ', 'g'));
 
 -- company_key returns what two spellings of a company's name have in common: no case, accents or punctuation, "and" for
@@ -129,6 +129,8 @@ create table contact_backlog (
     permit_uuid     uuid   not null,
     primary key (organization_id, id)
 );
+
+create index contact_backlog_permit_idx on contact_backlog (permit_uuid);
 
 -- contact_stamp returns the instant under which a transaction's changes of an organization's contacts become visible to
 -- those who poll by time. The transaction holds the lock of the organization's contacts.
