@@ -34,6 +34,7 @@ func TestCompanyKey_equal(t *testing.T) {
 	for _, pair := range [][2]string{
 		{"DR HORTON", "D.R. Horton Inc."},
 		{"D R Horton, Inc", "D.R. HORTON INC"},
+		{"Trane® U.S. Inc.", "TRANE US"},
 		{"D. R. Horton", "dr horton"},
 		{"DR HORTON", "D.R.Horton,Inc."},
 		{"Smith & Sons LLC", "Smith and Sons"},
