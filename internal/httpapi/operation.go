@@ -163,6 +163,7 @@ func (s *server) send(c echo.Context, answer *buffer) {
 	if answer.status == http.StatusOK && c.Request().Method == http.MethodGet &&
 		etag.Matches(c.Request().Header.Get("If-None-Match"), header.Get("ETag")) {
 		header.Del(echo.HeaderContentType)
+		header.Del("Link")
 		c.Response().WriteHeader(http.StatusNotModified)
 		return
 	}

@@ -1,0 +1,31 @@
+package contracttests
+
+import (
+	"testing"
+
+	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/internal/contract"
+)
+
+// TestServer_keepsItsContract runs the whole suite.
+func TestServer_keepsItsContract(t *testing.T) {
+	x := newTarget(t, nil)
+	suite, err := contract.New(gen.JSON, x.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := suite.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range report.Groups() {
+		f := group.Findings[0]
+		t.Errorf("%s (%d): %s, %s: %s %s\n\t%s\n\t%.300s", group.Cause, len(group.Findings), f.Section, f.Case, f.Place, f.Message, f.Curl, f.Body)
+	}
+	for _, c := range report.Coverage() {
+		if !c.Met() {
+			t.Errorf("%s: %d of %d covered, want %.0f %%; gaps: %q", c.Kind, c.Covered, c.Total, 100*c.Wanted, c.Gaps)
+		}
+	}
+	t.Log(report.Summary())
+}

@@ -1,0 +1,92 @@
+// Package contracttests holds the server of this tree against its specification.
+package contracttests
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/contract"
+	"github.com/plotwise/plotwise/internal/demo"
+	"github.com/plotwise/plotwise/internal/docs"
+	"github.com/plotwise/plotwise/internal/httpapi"
+	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+)
+
+func now() time.Time { return time.Now().UTC() }
+
+func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
+
+// target is a server with the demo's permits and organization.
+type target struct {
+	handler http.Handler
+	server  *httptest.Server
+	options contract.Options
+}
+
+// newTarget starts a server; in front of it stands what front returns, where there is one.
+func newTarget(t *testing.T, front func(next http.Handler) http.Handler) *target {
+	t.Helper()
+	db := pgtest.Open(t)
+	key, err := demo.NewSeeder(db, now, newID).Seed(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &target{}
+	x.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.handler.ServeHTTP(w, r) }))
+	t.Cleanup(x.server.Close)
+	reference, err := docs.New(x.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.handler, err = httpapi.New(httpapi.Options{
+		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: x.server.URL,
+		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if front != nil {
+		x.handler = front(x.handler)
+	}
+	x.options = contract.Options{
+		BaseURL: x.server.URL, Key: key, Keys: map[string]string{}, AllowWrites: true, Now: time.Now,
+		OtherKey: newKey(t, db, newOrganization(t, db), identity.Admin),
+	}
+	mine, err := organizations.NewService(db, now, newID).GetByName(t.Context(), demo.Organization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []identity.Permission{identity.Read, identity.Write} {
+		x.options.Keys[string(p)] = newKey(t, db, mine, p)
+	}
+	return x
+}
+
+func newOrganization(t *testing.T, db *postgres.DB) uuid.UUID {
+	t.Helper()
+	organization, err := organizations.NewService(db, now, newID).Create(t.Context(), "Another", "starter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return organization
+}
+
+func newKey(t *testing.T, db *postgres.DB, organization uuid.UUID, permission identity.Permission) string {
+	t.Helper()
+	key, err := apikeys.NewService(db, now, newID).Create(t.Context(), apikeys.Key{
+		OrganizationID: organization, Name: string(permission), Permissions: []identity.Permission{permission},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}

@@ -1,0 +1,212 @@
+package contract
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// provokeStatuses provokes every status below 500 that an operation declares, by what leads to it in general and by the
+// operation's own rules. What could not be provoked stays a gap of the coverage.
+func (s *Suite) provokeStatuses(ctx context.Context, op Operation) {
+	provokers := []func(context.Context, Operation, binding){
+		s.provokeNotModified, s.provokeSyntax, s.provokeMissing, s.provokeStale, s.provokeSize, s.provokeMedia, s.provokeRules, s.provokeBurst,
+	}
+	s.bind(ctx, op, func(b binding) bool {
+		for _, provoke := range provokers {
+			provoke(ctx, op, b)
+		}
+		return true
+	})
+}
+
+func declares(op Operation, status string) bool {
+	_, ok := op.Responses[status]
+	return ok
+}
+
+// expect sends a request and wants it to be answered with the status, and with the code ("" for any).
+func (s *Suite) expect(ctx context.Context, r Request, status int, code, what string) {
+	e, ok := s.send(ctx, r, what)
+	if !ok {
+		return
+	}
+	defer s.remove(ctx, e)
+	if e.Status != status {
+		s.fail(e, what, Fault{"status", "provoked", fmt.Sprintf("is %d, want %d", e.Status, status)})
+		return
+	}
+	if f := failureOf(e); code != "" && f.Code != code {
+		s.fail(e, what, Fault{"body/error/code", "provoked", fmt.Sprintf("is %q, want %q", f.Code, code)})
+	}
+}
+
+// provokeNotModified asks for the same again, with its entity tag (RFC 9110 §13.1.2).
+func (s *Suite) provokeNotModified(ctx context.Context, op Operation, b binding) {
+	if op.Method != http.MethodGet || !declares(op, "304") {
+		return
+	}
+	first, ok := s.send(ctx, s.request(op, b), "entity tag")
+	if !ok || first.Status != http.StatusOK {
+		return
+	}
+	tag := first.Header.Get("ETag")
+	if tag == "" {
+		s.fail(first, "entity tag", Fault{"header Etag", "missing", "is not sent, although the document declares 304"})
+		return
+	}
+	s.expect(ctx, s.request(op, b).with("If-None-Match", tag), http.StatusNotModified, "", "the same entity tag")
+	s.expect(ctx, s.request(op, b).with("If-None-Match", `"another"`), http.StatusOK, "", "another entity tag")
+}
+
+// provokeSyntax sends a body that breaks off, or a parameter that there is none of.
+func (s *Suite) provokeSyntax(ctx context.Context, op Operation, b binding) {
+	if !declares(op, "400") {
+		return
+	}
+	r := s.request(op, b)
+	if op.Body != nil {
+		r.Body = []byte(`{"broken": `)
+		s.expect(ctx, r, http.StatusBadRequest, "", "a body that breaks off")
+		return
+	}
+	r.Query.Set("no_such_parameter", "1")
+	s.expect(ctx, r, http.StatusBadRequest, "", "unknown query parameter")
+}
+
+// provokeMissing asks for what does not exist.
+func (s *Suite) provokeMissing(ctx context.Context, op Operation, b binding) {
+	if !declares(op, "404") || len(b.path) == 0 {
+		return
+	}
+	r := s.request(op, b)
+	r.Path = unknownPath(b)
+	s.expect(ctx, r, http.StatusNotFound, "", "an unknown id")
+}
+
+// unknownPath returns values of the same form that nothing has: the last digits are other ones.
+func unknownPath(b binding) map[string]string {
+	path := map[string]string{}
+	for name, value := range b.path {
+		last := "0000000"
+		if strings.HasSuffix(value, last) {
+			last = "1111111"
+		}
+		path[name] = value[:max(0, len(value)-len(last))] + last
+	}
+	return path
+}
+
+// provokeStale sends an entity tag that was never given.
+func (s *Suite) provokeStale(ctx context.Context, op Operation, b binding) {
+	if declares(op, "412") && s.options.AllowWrites {
+		s.expect(ctx, s.request(op, b).with("If-Match", `"0.stale"`), http.StatusPreconditionFailed, "", "an entity tag of another version")
+	}
+}
+
+// provokeSize sends a body that is larger than any server takes of JSON.
+func (s *Suite) provokeSize(ctx context.Context, op Operation, b binding) {
+	if !declares(op, "413") {
+		return
+	}
+	r := s.request(op, b)
+	r.Body = bytes.Repeat([]byte(" "), 2<<20)
+	s.expect(ctx, r, http.StatusRequestEntityTooLarge, "", "a body of 2 MB")
+}
+
+// provokeMedia sends the body as something else.
+func (s *Suite) provokeMedia(ctx context.Context, op Operation, b binding) {
+	if declares(op, "415") && op.Body != nil {
+		s.expect(ctx, s.request(op, b).with("Content-Type", "text/plain"), http.StatusUnsupportedMediaType, "", "a body of another media type")
+	}
+}
+
+// provokeRules sends what breaks each of the operation's rules, about each thing that it could be about until one of them
+// is refused: a rule can be one of things of some kind.
+func (s *Suite) provokeRules(ctx context.Context, op Operation, _ binding) {
+	for _, rule := range op.Rules {
+		if rule.Body != nil && !s.options.AllowWrites {
+			continue
+		}
+		var last Exchange
+		broken := s.bind(ctx, op, func(b binding) bool {
+			var done bool
+			last, done = s.provokeRule(ctx, op, b, rule)
+			return done
+		})
+		if f := failureOf(last); !broken && last.Status != 0 {
+			s.fail(last, "rule "+rule.Code+" "+rule.Detail, Fault{"body/error/code", "rule " + rule.Detail, fmt.Sprintf("is %q with %+v, want %q with %q", f.Code, f.Details, rule.Code, rule.Detail)})
+		}
+	}
+}
+
+func (s *Suite) provokeRule(ctx context.Context, op Operation, b binding, rule Rule) (e Exchange, broken bool) {
+	r := s.request(op, b)
+	for name, value := range rule.Parameters {
+		r.Query[name] = texts(s.substitute(value))
+	}
+	if rule.Body != nil {
+		r.Body = encode(s.substitute(rule.Body))
+	}
+	e, _ = s.send(ctx, r, "rule "+rule.Code+" "+rule.Detail)
+	s.remove(ctx, e)
+	return e, breaks(e, rule)
+}
+
+// provokeBurst sends the same many times at once, which is what limits on requests under way are for: the same
+// idempotency key, or a file.
+func (s *Suite) provokeBurst(ctx context.Context, op Operation, b binding) {
+	keyed := slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Name == "Idempotency-Key" })
+	if !(keyed && declares(op, "409") && s.options.AllowWrites) && !declares(op, "429") {
+		return
+	}
+	const rounds, burst = 20, 12
+	for round := range rounds {
+		r := s.request(op, b)
+		if keyed {
+			r = r.with("Idempotency-Key", fmt.Sprintf("contract-%s-%d-%d", op.ID, s.options.Now().UnixNano(), round))
+		}
+		if s.burst(ctx, r, burst, keyed) {
+			return
+		}
+	}
+}
+
+// burst sends a request so many times at once; it reports whether the limit showed.
+func (s *Suite) burst(ctx context.Context, r Request, n int, keyed bool) bool {
+	answers := make([]Exchange, n)
+	var running sync.WaitGroup
+	for i := range n {
+		running.Go(func() { answers[i], _ = s.client.send(ctx, r) })
+	}
+	running.Wait()
+	limited := false
+	var kept *Exchange
+	for _, e := range answers {
+		s.report.Requests++
+		if e.Status == 0 {
+			continue
+		}
+		s.report.cover("statuses", fmt.Sprintf("%s %d", r.Operation.ID, e.Status))
+		for _, f := range judge(e) {
+			s.fail(e, "many at once", f)
+		}
+		limited = limited || e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests
+		if e.Status >= 300 || !keyed {
+			continue
+		}
+		if kept == nil {
+			kept = &e
+		} else if !bytes.Equal(kept.Body, e.Body) {
+			s.fail(e, "many at once", Fault{"body", "idempotency", "is another than the first answer to the same Idempotency-Key"})
+		}
+	}
+	if kept != nil {
+		s.remove(ctx, *kept)
+	}
+	return limited
+}
