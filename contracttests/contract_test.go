@@ -1,16 +1,17 @@
+// Package contracttests holds the server of this tree against its specification.
 package contracttests
 
 import (
 	"testing"
 
+	"github.com/plotwise/plotwise/contracttests/target"
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/contract"
 )
 
 // TestServer_keepsItsContract runs the whole suite.
 func TestServer_keepsItsContract(t *testing.T) {
-	x := newTarget(t, nil)
-	suite, err := contract.New(gen.JSON, x.options)
+	suite, err := contract.New(gen.JSON, target.New(t).Options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,5 +28,5 @@ func TestServer_keepsItsContract(t *testing.T) {
 			t.Errorf("%s: %d of %d covered, want %.0f %%; gaps: %q", c.Kind, c.Covered, c.Total, 100*c.Wanted, c.Gaps)
 		}
 	}
-	t.Log(report.Summary())
+	t.Log(report.Text())
 }

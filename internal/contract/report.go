@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -116,13 +115,4 @@ func (r *Report) Groups() []Group {
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int { return len(b.Findings) - len(a.Findings) })
 	return groups
-}
-
-// Summary says in a few lines what was found.
-func (r *Report) Summary() string {
-	text := fmt.Sprintf("%d requests in %s\n", r.Requests, r.Took.Round(time.Millisecond))
-	for _, c := range r.Coverage() {
-		text += fmt.Sprintf("  %-18s %5d of %5d\n", c.Kind, c.Covered, c.Total)
-	}
-	return text + fmt.Sprintf("%d findings of %d causes\n", len(r.Findings), len(r.Groups()))
 }

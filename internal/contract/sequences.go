@@ -49,6 +49,7 @@ func (s *Suite) lead(ctx context.Context, e Exchange, links []Link) {
 	}
 	get, ok := steps[http.MethodGet]
 	if !ok {
+		s.fail(e, "sequence", Fault{"header Location", "link", fmt.Sprintf("is %q, where no link of the answer leads that gets something", location)})
 		return
 	}
 	s.same(ctx, get, e.json(), "get after create")
@@ -75,6 +76,7 @@ func resolved(r Request) string {
 // change sends the first change that is taken, and wants it to be there afterwards.
 func (s *Suite) change(ctx context.Context, r, get Request) {
 	for _, example := range r.Operation.Body.Examples {
+		before, _ := s.client.send(ctx, get)
 		r.Body = encode(s.substitute(example.Value))
 		e, err := s.client.send(ctx, r)
 		if err != nil || e.Status != http.StatusOK {
@@ -87,6 +89,9 @@ func (s *Suite) change(ctx context.Context, r, get Request) {
 			if got := data[name]; !reflect.DeepEqual(encode(got), encode(want)) {
 				s.fail(e, "change", Fault{"/data/" + escape(name), "change", fmt.Sprintf("is %s after the change, want %s", encode(got), encode(want))})
 			}
+		}
+		if tag := e.Header.Get("ETag"); tag != "" && tag == before.Header.Get("ETag") && !reflect.DeepEqual(before.json(), e.json()) {
+			s.fail(e, "change", Fault{"header Etag", "change", "is the same after the change"})
 		}
 		s.same(ctx, get, e.json(), "get after change")
 	}

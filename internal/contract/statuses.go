@@ -14,7 +14,7 @@ import (
 // operation's own rules. What could not be provoked stays a gap of the coverage.
 func (s *Suite) provokeStatuses(ctx context.Context, op Operation) {
 	provokers := []func(context.Context, Operation, binding){
-		s.provokeNotModified, s.provokeSyntax, s.provokeMissing, s.provokeStale, s.provokeSize, s.provokeMedia, s.provokeRules, s.provokeBurst,
+		s.provokeNotModified, s.provokeSyntax, s.provokeMissing, s.provokeStale, s.provokeSize, s.provokeMedia, s.provokeRules, s.provokeBurst, s.provokeReuse,
 	}
 	s.bind(ctx, op, func(b binding) bool {
 		for _, provoke := range provokers {
@@ -160,24 +160,23 @@ func (s *Suite) provokeRule(ctx context.Context, op Operation, b binding, rule R
 // provokeBurst sends the same many times at once, which is what limits on requests under way are for: the same
 // idempotency key, or a file.
 func (s *Suite) provokeBurst(ctx context.Context, op Operation, b binding) {
-	keyed := slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Name == "Idempotency-Key" })
-	if !(keyed && declares(op, "409") && s.options.AllowWrites) && !declares(op, "429") {
+	if !(keyed(op) && declares(op, "409") && s.options.AllowWrites) && !declares(op, "429") {
 		return
 	}
 	const rounds, burst = 20, 12
 	for round := range rounds {
 		r := s.request(op, b)
-		if keyed {
-			r = r.with("Idempotency-Key", fmt.Sprintf("contract-%s-%d-%d", op.ID, s.options.Now().UnixNano(), round))
+		if keyed(op) {
+			r = r.with(idempotencyKey, fmt.Sprintf("contract-%s-%d-%d", op.ID, s.options.Now().UnixNano(), round))
 		}
-		if s.burst(ctx, r, burst, keyed) {
+		if s.burst(ctx, r, burst) {
 			return
 		}
 	}
 }
 
 // burst sends a request so many times at once; it reports whether the limit showed.
-func (s *Suite) burst(ctx context.Context, r Request, n int, keyed bool) bool {
+func (s *Suite) burst(ctx context.Context, r Request, n int) bool {
 	answers := make([]Exchange, n)
 	var running sync.WaitGroup
 	for i := range n {
@@ -196,7 +195,7 @@ func (s *Suite) burst(ctx context.Context, r Request, n int, keyed bool) bool {
 			s.fail(e, "many at once", f)
 		}
 		limited = limited || e.Status == http.StatusConflict || e.Status == http.StatusTooManyRequests
-		if e.Status >= 300 || !keyed {
+		if e.Status >= 300 || !keyed(r.Operation) {
 			continue
 		}
 		if kept == nil {
@@ -209,4 +208,29 @@ func (s *Suite) burst(ctx context.Context, r Request, n int, keyed bool) bool {
 		s.remove(ctx, *kept)
 	}
 	return limited
+}
+
+// provokeReuse sends the same idempotency key with another body.
+func (s *Suite) provokeReuse(ctx context.Context, op Operation, b binding) {
+	if op.Body == nil || len(op.Body.Examples) < 2 || !s.options.AllowWrites || !keyed(op) {
+		return
+	}
+	r := s.request(op, b).with(idempotencyKey, fmt.Sprintf("contract-%s-%d", op.ID, s.options.Now().UnixNano()))
+	first, ok := s.send(ctx, r, "a new idempotency key")
+	if !ok || first.Status >= 300 {
+		return
+	}
+	defer s.remove(ctx, first)
+	again, ok := s.send(ctx, r, "the same request again")
+	if ok && (again.Status != first.Status || !bytes.Equal(again.Body, first.Body)) {
+		s.fail(again, "the same request again", Fault{"body", "idempotency", "is another than the first answer to the same Idempotency-Key"})
+	}
+	r.Body = encode(s.substitute(op.Body.Examples[1].Value))
+	s.expect(ctx, r, http.StatusUnprocessableEntity, "", "the same idempotency key with another body")
+}
+
+const idempotencyKey = "Idempotency-Key"
+
+func keyed(op Operation) bool {
+	return slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Name == idempotencyKey })
 }

@@ -16,6 +16,7 @@ type Options struct {
 	Keys        map[string]string // others of the same organization by their only permission, where there are any
 	OtherKey    string            // of another organization; "" when there is none
 	AllowWrites bool              // whether anything but GET may be sent that the server would carry out
+	ServedAt    string            // path at which the server serves its document; "" when it does not
 	PerSecond   int               // requests at most; 0 for no limit
 	Only        []string          // operationIds; all when empty
 	Transport   http.RoundTripper // nil for the usual one
@@ -94,6 +95,7 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	}
 	s.expectAll()
 	s.validateExamples()
+	s.compareServed(ctx)
 	for _, part := range sections() {
 		s.section = part.name
 		for i, op := range s.operations {

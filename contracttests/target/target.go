@@ -1,5 +1,5 @@
-// Package contracttests holds the server of this tree against its specification.
-package contracttests
+// Package target starts the server of this tree for the contract suite.
+package target
 
 import (
 	"log/slog"
@@ -25,40 +25,36 @@ func now() time.Time { return time.Now().UTC() }
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
-// target is a server with the demo's permits and organization.
-type target struct {
-	handler http.Handler
-	server  *httptest.Server
-	options contract.Options
+// Target is a server with the demo's permits and organization.
+type Target struct {
+	Handler http.Handler // what answers; a test may put something in front of it
+	Options contract.Options
 }
 
-// newTarget starts a server; in front of it stands what front returns, where there is one.
-func newTarget(t *testing.T, front func(next http.Handler) http.Handler) *target {
+// New starts a server on a database of its own, until the test ends.
+func New(t *testing.T) *Target {
 	t.Helper()
 	db := pgtest.Open(t)
 	key, err := demo.NewSeeder(db, now, newID).Seed(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &target{}
-	x.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.handler.ServeHTTP(w, r) }))
-	t.Cleanup(x.server.Close)
-	reference, err := docs.New(x.server.URL)
+	x := &Target{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { x.Handler.ServeHTTP(w, r) }))
+	t.Cleanup(server.Close)
+	reference, err := docs.New(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	x.handler, err = httpapi.New(httpapi.Options{
-		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: x.server.URL,
+	x.Handler, err = httpapi.New(httpapi.Options{
+		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: server.URL,
 		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if front != nil {
-		x.handler = front(x.handler)
-	}
-	x.options = contract.Options{
-		BaseURL: x.server.URL, Key: key, Keys: map[string]string{}, AllowWrites: true, Now: time.Now,
+	x.Options = contract.Options{
+		BaseURL: server.URL, Key: key, Keys: map[string]string{}, AllowWrites: true, ServedAt: "/docs/openapi.json", Now: time.Now,
 		OtherKey: newKey(t, db, newOrganization(t, db), identity.Admin),
 	}
 	mine, err := organizations.NewService(db, now, newID).GetByName(t.Context(), demo.Organization)
@@ -66,7 +62,7 @@ func newTarget(t *testing.T, front func(next http.Handler) http.Handler) *target
 		t.Fatal(err)
 	}
 	for _, p := range []identity.Permission{identity.Read, identity.Write} {
-		x.options.Keys[string(p)] = newKey(t, db, mine, p)
+		x.Options.Keys[string(p)] = newKey(t, db, mine, p)
 	}
 	return x
 }
