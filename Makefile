@@ -45,6 +45,16 @@ generated: gen # Fails when the generated code is not up to date
 	@git diff --exit-code -- gen || { echo "gen/ is not up to date: run make gen and commit"; exit 1; }
 	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo "gen/ has files that are not committed"; exit 1; }
 
+OASDIFF := github.com/oasdiff/oasdiff@v1.35.0
+BASE ?= HEAD~1
+
+.PHONY: contract-diff
+contract-diff: ## List in Markdown what changed in the specification since BASE, a commit (the one before by default)
+	@mkdir -p bin/diff && git show $(BASE):gen/openapi.json > bin/diff/base.json
+	@for f in bin/diff/base gen/openapi; do $(GO) run ./cmd/contract project $$f.json > bin/diff/$$(basename $$f)-webhooks.json || exit 1; done
+	@echo "## Operations"; $(GO) run $(OASDIFF) changelog bin/diff/base.json gen/openapi.json --format markdown
+	@echo "## Webhooks"; $(GO) run $(OASDIFF) changelog bin/diff/base-webhooks.json bin/diff/openapi-webhooks.json --format markdown
+
 .PHONY: check
 check: generated lint test ## All that has to pass before a change goes in
 

@@ -20,7 +20,26 @@ import (
 )
 
 type cli struct {
-	Run runCommand `cmd:"" help:"Hold a server against its document."`
+	Run     runCommand     `cmd:"" help:"Hold a server against its document."`
+	Project projectCommand `cmd:"" help:"Print a document's webhooks as answers, for comparing two versions of it."`
+}
+
+type projectCommand struct {
+	Document string `arg:"" type:"existingfile" help:"The document (JSON)."`
+}
+
+// Run prints the projection.
+func (c *projectCommand) Run() error {
+	text, err := os.ReadFile(c.Document)
+	if err != nil {
+		return err
+	}
+	projected, err := contract.Project(text)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(append(projected, '\n'))
+	return err
 }
 
 type runCommand struct {
@@ -80,7 +99,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	}
 	suite, err := contract.New(document, contract.Options{
 		BaseURL: c.BaseURL, Key: c.APIKey, Keys: c.Keys, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond,
-		Only: c.Operations, Progress: progress(), Now: time.Now,
+		Only: c.Operations, ServedAt: c.servedAt(), Progress: progress(), Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -105,13 +124,23 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return nil
 }
 
+const servedAt = "/docs/openapi.json"
+
+// servedAt returns where the served document is, when it is to be held against another.
+func (c *runCommand) servedAt() string {
+	if c.Spec == "" {
+		return ""
+	}
+	return servedAt
+}
+
 func (c *runCommand) document(ctx context.Context) ([]byte, error) {
 	if c.Spec != "" {
 		return os.ReadFile(c.Spec)
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	url := strings.TrimSuffix(c.BaseURL, "/") + "/docs/openapi.json"
+	url := strings.TrimSuffix(c.BaseURL, "/") + servedAt
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("--base-url %q: want a URL such as https://staging.example.com", c.BaseURL)

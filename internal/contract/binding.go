@@ -52,14 +52,14 @@ func (s *Suite) bind(ctx context.Context, op Operation, try func(b binding) bool
 	}
 	for _, from := range s.operations {
 		for _, l := range linksTo(from, op) {
-			if from.Method == http.MethodPost && s.options.AllowWrites && s.tryCreated(ctx, from, op, l, try) {
+			if from.Method == http.MethodPost && s.options.AllowWrites && s.tryCreated(ctx, from, l, try) {
 				return true
 			}
 		}
 	}
 	for _, from := range s.operations {
 		for _, l := range linksTo(from, op) {
-			if from.Method == http.MethodGet && !hasPath(from) && s.tryListed(ctx, from, op, l, try) {
+			if from.Method == http.MethodGet && !hasPath(from) && s.tryListed(ctx, from, l, try) {
 				return true
 			}
 		}
@@ -92,7 +92,7 @@ func linksTo(from, to Operation) []Link {
 	return links
 }
 
-func (s *Suite) tryCreated(ctx context.Context, creator, op Operation, l Link, try func(b binding) bool) bool {
+func (s *Suite) tryCreated(ctx context.Context, creator Operation, l Link, try func(b binding) bool) bool {
 	for _, example := range creator.Body.Examples {
 		done := false
 		s.bind(ctx, creator, func(outer binding) bool {
@@ -138,7 +138,7 @@ func (s *Suite) remove(ctx context.Context, e Exchange) {
 	}
 }
 
-func (s *Suite) tryListed(ctx context.Context, from, op Operation, l Link, try func(b binding) bool) bool {
+func (s *Suite) tryListed(ctx context.Context, from Operation, l Link, try func(b binding) bool) bool {
 	e, err := s.client.send(ctx, Request{Operation: from, Key: s.options.Key})
 	if err != nil || e.Status != http.StatusOK {
 		return false

@@ -19,12 +19,12 @@ func (s *Suite) trySecurity(ctx context.Context, op Operation) {
 		r := s.request(op, b)
 		for key, what := range map[string]string{"": "no key", "no-such-key": "a key that is none"} {
 			r.Key = key
-			s.expect(ctx, r, http.StatusUnauthorized, "", what)
+			s.expect(ctx, r, http.StatusUnauthorized, what)
 		}
 		for permission, key := range s.options.Keys {
 			if op.Permission != "" && permission != op.Permission && permission != "admin" {
 				r.Key = key
-				s.expect(ctx, r, http.StatusForbidden, "", "a key that may only "+permission)
+				s.expect(ctx, r, http.StatusForbidden, "a key that may only "+permission)
 			}
 		}
 		s.tryOther(ctx, op, b)
@@ -46,7 +46,7 @@ func (s *Suite) tryOther(ctx context.Context, op Operation, b binding) {
 	if !ok {
 		return
 	}
-	r.Path = unknownPath(b)
+	r.Path = unknownPath(op, b)
 	unknown, ok := s.send(ctx, r, "another organization's key and an unknown id")
 	if !ok {
 		return

@@ -60,9 +60,9 @@ func (s *Suite) lead(ctx context.Context, e Exchange, links []Link) {
 	if !ok {
 		return
 	}
-	s.expect(ctx, remove, http.StatusNoContent, "", "delete after get")
-	s.expect(ctx, get, http.StatusNotFound, "", "get after delete")
-	s.expect(ctx, remove, http.StatusNotFound, "", "delete after delete")
+	s.expect(ctx, remove, http.StatusNoContent, "delete after get")
+	s.expect(ctx, get, http.StatusNotFound, "get after delete")
+	s.expect(ctx, remove, http.StatusNotFound, "delete after delete")
 }
 
 func resolved(r Request) string {

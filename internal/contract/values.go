@@ -77,6 +77,7 @@ func shortest(re *syntax.Regexp) string {
 		b.WriteString(shortest(re.Sub[len(re.Sub)-1]))
 	case syntax.OpRepeat:
 		b.WriteString(strings.Repeat(shortest(re.Sub[0]), re.Min))
+	default: // what need not match anything
 	}
 	return b.String()
 }

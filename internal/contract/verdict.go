@@ -50,7 +50,7 @@ func judgeHeaders(e Exchange, declared Response) []Fault {
 		case !ok:
 			faults = append(faults, Fault{"header " + name, "undeclared", "is not a header that the document declares for this answer"})
 		default:
-			for _, f := range broken(schema, headerValue(schema, values[0]), "") {
+			for _, f := range broken(schema, headerValue(schema, values[0])) {
 				f.Place = "header " + name
 				faults = append(faults, f)
 			}
@@ -95,7 +95,7 @@ func judgeBody(e Exchange, declared Response) []Fault {
 	if err != nil {
 		return []Fault{{"body", "syntax", "is not JSON: " + err.Error()}}
 	}
-	return append(broken(media.schema, value, ""), undeclared(media.schema, value, "")...)
+	return append(broken(media.schema, value), undeclared(media.schema, value, "")...)
 }
 
 // judgeLines wants each line to be JSON.
@@ -111,13 +111,13 @@ func judgeLines(body []byte) []Fault {
 }
 
 // broken returns how a value breaks a schema.
-func broken(schema node, value any, at string) []Fault {
+func broken(schema node, value any) []Fault {
 	if !schema.exists() {
 		return nil
 	}
 	compiled, err := schema.schema()
 	if err != nil {
-		return []Fault{{at, "schema", err.Error()}}
+		return []Fault{{"", "schema", err.Error()}}
 	}
 	var failure *jsonschema.ValidationError
 	if !errors.As(compiled.Validate(value), &failure) {
@@ -129,7 +129,7 @@ func broken(schema node, value any, at string) []Fault {
 		if path := leaf.ErrorKind.KeywordPath(); len(path) > 0 {
 			keyword = path[len(path)-1]
 		}
-		faults = append(faults, Fault{at + pointer(leaf.InstanceLocation), keyword, leaf.Error()})
+		faults = append(faults, Fault{pointer(leaf.InstanceLocation), keyword, leaf.Error()})
 	}
 	return faults
 }
