@@ -30,15 +30,14 @@ create table audit_log (
     primary key (organization_id, id)
 );
 
+-- row_versions gives the versions of rows that can come again under the same key, each of them once.
+create sequence row_versions;
+
 alter table watchlist_items
     add column tags       text[]      not null default '{}' check (cardinality(tags) <= 20),
     add column priority   text        not null default 'none' check (priority in ('none', 'low', 'medium', 'high')),
-    add column version    bigint      not null default 1,
-    add column updated_at timestamptz;
-
-update watchlist_items set updated_at = added_at;
-
-alter table watchlist_items alter column updated_at set not null;
+    add column version    bigint      not null default nextval('row_versions'),
+    add column updated_at timestamptz not null default now();
 
 create index watchlist_items_permit_idx on watchlist_items (permit_uuid);
 
@@ -56,3 +55,22 @@ create table notes (
 );
 
 create index notes_permit_idx on notes (organization_id, permit_uuid, id);
+
+-- change_clock holds the newest stamp of stamp_change.
+create table change_clock (last timestamptz not null);
+
+insert into change_clock select coalesce(max(updated_at), '-infinity') from permits;
+
+-- stamp_change returns the instant under which a transaction's changes become visible to those who poll by time. The
+-- row's lock is held until the transaction ends, so that the order of stamps is the order of commits: who has seen a
+-- stamp has seen all that came before it. It stays ahead of the newest stamp when the clock is set back.
+-- +goose StatementBegin
+create or replace function stamp_change() returns timestamptz language sql volatile
+begin atomic
+    update change_clock set last = greatest(clock_timestamp(), last + interval '1 microsecond') returning last;
+end;
+-- +goose StatementEnd
+
+-- address_line returns an address in one line, as a US letter has it.
+create function address_line(street text, city text, region text, postal_code text) returns text language sql immutable parallel safe return
+    concat_ws(', ', nullif(street, ''), nullif(city, ''), nullif(trim(region || ' ' || postal_code), ''));

@@ -73,6 +73,7 @@ create table condition_matches (
 );
 
 create index condition_matches_portfolio_idx on condition_matches (organization_id, permit_uuid) include (matched_at);
+create index condition_matches_matched_idx on condition_matches (organization_id, matched_at);
 create index condition_matches_permit_idx on condition_matches (permit_uuid);
 
 create table contacts (

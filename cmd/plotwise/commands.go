@@ -69,7 +69,7 @@ type keysCommand struct {
 type createKeyCommand struct {
 	Organization string   `required:"" help:"Id (org_…) or name of the organization." placeholder:"ORG"`
 	Name         string   `required:"" help:"What the key is for, such as \"CRM Integration - Production\"." placeholder:"NAME"`
-	Permissions  []string `default:"read" enum:"read,write,admin" help:"Any of read, write and admin, with commas between. admin includes the other two." placeholder:"LIST"`
+	Permissions  []string `default:"read" enum:"read,write,admin" help:"Any of read, write and admin, with commas between. admin includes the other two; ${default} when left out." placeholder:"LIST"`
 	ExpiresIn    string   `help:"Time until the key expires, such as 720h; never when left out." placeholder:"TIME"`
 }
 

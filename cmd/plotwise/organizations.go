@@ -23,14 +23,14 @@ type orgCommand struct {
 
 type createOrgCommand struct {
 	Name string `arg:"" help:"The organization's name, 1 to 200 characters."`
-	Plan string `default:"starter" enum:"${plans}" help:"One of ${plans}." placeholder:"PLAN"`
+	Plan string `default:"starter" enum:"${plans}" help:"One of ${plans}; ${default} when left out." placeholder:"PLAN"`
 }
 
 // Help tells what the one-line help leaves out.
 func (createOrgCommand) Help() string {
 	return `The id goes to standard output. A key for it:
 
-  plotwise keys create --organization "$(plotwise org create "Palmetto Builders")" --name "First key"`
+  plotwise keys create --organization "$(plotwise org create "Palmetto Builders")" --name "First key" --permissions read,write`
 }
 
 // Run makes the organization and prints its id.

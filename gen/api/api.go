@@ -739,7 +739,7 @@ type Contact struct {
 	// ID A contact's id.
 	ID ContactID `json:"id"`
 
-	// Licenses The license numbers on its permits; in alphabetical order.
+	// Licenses The license numbers on its permits, in upper case; in alphabetical order.
 	Licenses []string `json:"licenses"`
 
 	// MergedIds The ids of contacts that turned out to be this one; in their order.
@@ -823,6 +823,9 @@ type ErrorDetail struct {
 
 	// Pointer A parameter's or header's name, or a JSON pointer (RFC 6901) into the body; empty for all of it.
 	Pointer string `json:"pointer"`
+
+	// Value A value that would be right, where one can be told; absent elsewhere.
+	Value *string `json:"value,omitempty"`
 }
 
 // ErrorLocation Which part of the request an error detail speaks of.
@@ -1183,6 +1186,9 @@ type OrganizationResponse struct {
 type PageMeta struct {
 	// NextCursor The `cursor` of the page that follows; null at the end.
 	NextCursor *string `json:"next_cursor"`
+
+	// NextUpdatedSince With `updated_since` alone: what to send as `updated_since` the next time, once `next_cursor` is null.
+	NextUpdatedSince *time.Time `json:"next_updated_since,omitempty"`
 
 	// Page This page's number; absent when the list is read by `cursor`.
 	Page *int32 `json:"page,omitempty"`
@@ -1657,6 +1663,9 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
 // Near defines model for Near.
 type Near = string
 
@@ -1759,13 +1768,17 @@ type ListConditionsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateConditionParams defines parameters for CreateCondition.
 type CreateConditionParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -1774,6 +1787,12 @@ type DeleteConditionParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetConditionParams defines parameters for GetCondition.
+type GetConditionParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateConditionParams defines parameters for UpdateCondition.
@@ -1795,11 +1814,15 @@ type ListConditionPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListContactsParams defines parameters for ListContacts.
 type ListContactsParams struct {
-	// Q Words to search for in name, person, company, phone, e-mail address and license numbers, all of which have to occur.
+	// Q Whole words to search for in name, person, company, phone (as it is written, or its digits alone), e-mail address (or
+	// its domain alone) and license numbers, all of which have to occur.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Role Only contacts that have this role on a permit.
@@ -1821,6 +1844,15 @@ type ListContactsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetContactParams defines parameters for GetContact.
+type GetContactParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListJurisdictionsParams defines parameters for ListJurisdictions.
@@ -1835,6 +1867,15 @@ type ListJurisdictionsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetMeParams defines parameters for GetMe.
+type GetMeParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // DeleteNoteParams defines parameters for DeleteNote.
@@ -1844,11 +1885,23 @@ type DeleteNoteParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetNoteParams defines parameters for GetNote.
+type GetNoteParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // UpdateNoteParams defines parameters for UpdateNote.
 type UpdateNoteParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetOrganizationParams defines parameters for GetOrganization.
+type GetOrganizationParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListPermitsParams defines parameters for ListPermits.
@@ -1907,6 +1960,9 @@ type ListPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ExportPermitsParams defines parameters for ExportPermits.
@@ -1953,10 +2009,12 @@ type ExportPermitsParams struct {
 
 	// RadiusM The radius around `near`, in metres; 1,000 when left out.
 	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+}
 
-	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
-	// ascending order, and last in descending.
-	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
+// GetPermitParams defines parameters for GetPermit.
+type GetPermitParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListPermitHistoryParams defines parameters for ListPermitHistory.
@@ -1971,6 +2029,9 @@ type ListPermitHistoryParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListNotesParams defines parameters for ListNotes.
@@ -1985,13 +2046,17 @@ type ListNotesParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateNoteParams defines parameters for CreateNote.
 type CreateNoteParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2013,13 +2078,17 @@ type ListWatchlistParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // AddWatchlistItemParams defines parameters for AddWatchlistItem.
 type AddWatchlistItemParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2027,7 +2096,8 @@ type AddWatchlistItemParams struct {
 type BatchAddWatchlistItemsParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2036,6 +2106,12 @@ type RemoveWatchlistItemParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetWatchlistItemParams defines parameters for GetWatchlistItem.
+type GetWatchlistItemParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateWatchlistItemParams defines parameters for UpdateWatchlistItem.
@@ -2425,7 +2501,7 @@ type ServerInterface interface {
 	DeleteCondition(ctx echo.Context, conditionID ConditionID, params DeleteConditionParams) error
 	// GetCondition Get a Portfolio condition
 	// (GET /v1/conditions/{condition_id})
-	GetCondition(ctx echo.Context, conditionID ConditionID) error
+	GetCondition(ctx echo.Context, conditionID ConditionID, params GetConditionParams) error
 	// UpdateCondition Change a Portfolio condition
 	// (PATCH /v1/conditions/{condition_id})
 	UpdateCondition(ctx echo.Context, conditionID ConditionID, params UpdateConditionParams) error
@@ -2437,25 +2513,25 @@ type ServerInterface interface {
 	ListContacts(ctx echo.Context, params ListContactsParams) error
 	// GetContact Get a contact
 	// (GET /v1/contacts/{contact_id})
-	GetContact(ctx echo.Context, contactID ContactID) error
+	GetContact(ctx echo.Context, contactID ContactID, params GetContactParams) error
 	// ListJurisdictions List jurisdictions
 	// (GET /v1/jurisdictions)
 	ListJurisdictions(ctx echo.Context, params ListJurisdictionsParams) error
 	// GetMe Get the calling key
 	// (GET /v1/me)
-	GetMe(ctx echo.Context) error
+	GetMe(ctx echo.Context, params GetMeParams) error
 	// DeleteNote Delete a note
 	// (DELETE /v1/notes/{note_id})
 	DeleteNote(ctx echo.Context, noteID NoteID, params DeleteNoteParams) error
 	// GetNote Get a note
 	// (GET /v1/notes/{note_id})
-	GetNote(ctx echo.Context, noteID NoteID) error
+	GetNote(ctx echo.Context, noteID NoteID, params GetNoteParams) error
 	// UpdateNote Change a note
 	// (PATCH /v1/notes/{note_id})
 	UpdateNote(ctx echo.Context, noteID NoteID, params UpdateNoteParams) error
 	// GetOrganization Get the organization
 	// (GET /v1/organization)
-	GetOrganization(ctx echo.Context) error
+	GetOrganization(ctx echo.Context, params GetOrganizationParams) error
 	// ListPermits List permits
 	// (GET /v1/permits)
 	ListPermits(ctx echo.Context, params ListPermitsParams) error
@@ -2464,7 +2540,7 @@ type ServerInterface interface {
 	ExportPermits(ctx echo.Context, params ExportPermitsParams) error
 	// GetPermit Get a permit
 	// (GET /v1/permits/{permit_uuid})
-	GetPermit(ctx echo.Context, permitUUID PermitUUID) error
+	GetPermit(ctx echo.Context, permitUUID PermitUUID, params GetPermitParams) error
 	// ListPermitHistory List a permit's changes
 	// (GET /v1/permits/{permit_uuid}/history)
 	ListPermitHistory(ctx echo.Context, permitUUID PermitUUID, params ListPermitHistoryParams) error
@@ -2488,7 +2564,7 @@ type ServerInterface interface {
 	RemoveWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params RemoveWatchlistItemParams) error
 	// GetWatchlistItem Get an item of the watchlist
 	// (GET /v1/watchlist/{permit_uuid})
-	GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID) error
+	GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params GetWatchlistItemParams) error
 	// UpdateWatchlistItem Change an item of the watchlist
 	// (PATCH /v1/watchlist/{permit_uuid})
 	UpdateWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params UpdateWatchlistItemParams) error
@@ -2524,6 +2600,23 @@ func (w *ServerInterfaceWrapper) ListConditions(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -2607,8 +2700,28 @@ func (w *ServerInterfaceWrapper) GetCondition(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter condition_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetConditionParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetCondition(ctx, conditionID)
+	err = w.Handler.GetCondition(ctx, conditionID, params)
 	return err
 }
 
@@ -2682,6 +2795,23 @@ func (w *ServerInterfaceWrapper) ListConditionPermits(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListConditionPermits(ctx, conditionID, params)
 	return err
@@ -2742,6 +2872,23 @@ func (w *ServerInterfaceWrapper) ListContacts(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListContacts(ctx, params)
 	return err
@@ -2758,8 +2905,28 @@ func (w *ServerInterfaceWrapper) GetContact(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter contact_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetContactParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetContact(ctx, contactID)
+	err = w.Handler.GetContact(ctx, contactID, params)
 	return err
 }
 
@@ -2790,6 +2957,23 @@ func (w *ServerInterfaceWrapper) ListJurisdictions(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListJurisdictions(ctx, params)
 	return err
@@ -2799,8 +2983,28 @@ func (w *ServerInterfaceWrapper) ListJurisdictions(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetMe(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetMeParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetMe(ctx)
+	err = w.Handler.GetMe(ctx, params)
 	return err
 }
 
@@ -2851,8 +3055,28 @@ func (w *ServerInterfaceWrapper) GetNote(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter note_id: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetNoteParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetNote(ctx, noteID)
+	err = w.Handler.GetNote(ctx, noteID, params)
 	return err
 }
 
@@ -2896,8 +3120,28 @@ func (w *ServerInterfaceWrapper) UpdateNote(ctx echo.Context) error {
 func (w *ServerInterfaceWrapper) GetOrganization(ctx echo.Context) error {
 	var err error
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetOrganizationParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetOrganization(ctx)
+	err = w.Handler.GetOrganization(ctx, params)
 	return err
 }
 
@@ -3019,6 +3263,23 @@ func (w *ServerInterfaceWrapper) ListPermits(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
 	}
 
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListPermits(ctx, params)
 	return err
@@ -3121,13 +3382,6 @@ func (w *ServerInterfaceWrapper) ExportPermits(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_m: %s", err))
 	}
 
-	// ------------- Optional query parameter "sort" -------------
-
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "sort", ctx.QueryParams(), &params.Sort, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
-	if err != nil {
-		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter sort: %s", err))
-	}
-
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ExportPermits(ctx, params)
 	return err
@@ -3144,8 +3398,28 @@ func (w *ServerInterfaceWrapper) GetPermit(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetPermitParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetPermit(ctx, permitUUID)
+	err = w.Handler.GetPermit(ctx, permitUUID, params)
 	return err
 }
 
@@ -3181,6 +3455,23 @@ func (w *ServerInterfaceWrapper) ListPermitHistory(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -3220,6 +3511,23 @@ func (w *ServerInterfaceWrapper) ListNotes(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -3302,6 +3610,23 @@ func (w *ServerInterfaceWrapper) ListWatchlist(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", ctx.QueryParams(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter cursor: %s", err))
+	}
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -3414,8 +3739,28 @@ func (w *ServerInterfaceWrapper) GetWatchlistItem(ctx echo.Context) error {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter permit_uuid: %s", err))
 	}
 
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetWatchlistItemParams
+
+	headers := ctx.Request().Header
+	// ------------- Optional header parameter "If-None-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-None-Match")]; found {
+		var IfNoneMatch IfNoneMatch
+		n := len(valueList)
+		if n != 1 {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Expected one value for If-None-Match, got %d", n))
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-None-Match", valueList[0], &IfNoneMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "string", Format: ""})
+		if err != nil {
+			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter If-None-Match: %s", err))
+		}
+
+		params.IfNoneMatch = &IfNoneMatch
+	}
+
 	// Invoke the callback with all the unmarshaled arguments
-	err = w.Handler.GetWatchlistItem(ctx, permitUUID)
+	err = w.Handler.GetWatchlistItem(ctx, permitUUID, params)
 	return err
 }
 
@@ -4223,6 +4568,7 @@ func (response DeleteCondition503JSONResponse) VisitDeleteConditionResponse(w ht
 
 type GetConditionRequestObject struct {
 	ConditionID ConditionID `json:"condition_id"`
+	Params      GetConditionParams
 }
 
 type GetConditionResponseObject interface {
@@ -4943,6 +5289,7 @@ func (response ListContacts503JSONResponse) VisitListContactsResponse(w http.Res
 
 type GetContactRequestObject struct {
 	ContactID ContactID `json:"contact_id"`
+	Params    GetContactParams
 }
 
 type GetContactResponseObject interface {
@@ -5271,6 +5618,7 @@ func (response ListJurisdictions503JSONResponse) VisitListJurisdictionsResponse(
 }
 
 type GetMeRequestObject struct {
+	Params GetMeParams
 }
 
 type GetMeResponseObject interface {
@@ -5572,6 +5920,7 @@ func (response DeleteNote503JSONResponse) VisitDeleteNoteResponse(w http.Respons
 
 type GetNoteRequestObject struct {
 	NoteID NoteID `json:"note_id"`
+	Params GetNoteParams
 }
 
 type GetNoteResponseObject interface {
@@ -5957,6 +6306,7 @@ func (response UpdateNote503JSONResponse) VisitUpdateNoteResponse(w http.Respons
 }
 
 type GetOrganizationRequestObject struct {
+	Params GetOrganizationParams
 }
 
 type GetOrganizationResponseObject interface {
@@ -6490,6 +6840,7 @@ func (response ExportPermits503JSONResponse) VisitExportPermitsResponse(w http.R
 
 type GetPermitRequestObject struct {
 	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     GetPermitParams
 }
 
 type GetPermitResponseObject interface {
@@ -8011,6 +8362,7 @@ func (response RemoveWatchlistItem503JSONResponse) VisitRemoveWatchlistItemRespo
 
 type GetWatchlistItemRequestObject struct {
 	PermitUUID PermitUUID `json:"permit_uuid"`
+	Params     GetWatchlistItemParams
 }
 
 type GetWatchlistItemResponseObject interface {
@@ -8589,10 +8941,11 @@ func (sh *strictHandler) DeleteCondition(ctx echo.Context, conditionID Condition
 }
 
 // GetCondition operation middleware
-func (sh *strictHandler) GetCondition(ctx echo.Context, conditionID ConditionID) error {
+func (sh *strictHandler) GetCondition(ctx echo.Context, conditionID ConditionID, params GetConditionParams) error {
 	var request GetConditionRequestObject
 
 	request.ConditionID = conditionID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetCondition(ctx.Request().Context(), request.(GetConditionRequestObject))
@@ -8714,10 +9067,11 @@ func (sh *strictHandler) ListContacts(ctx echo.Context, params ListContactsParam
 }
 
 // GetContact operation middleware
-func (sh *strictHandler) GetContact(ctx echo.Context, contactID ContactID) error {
+func (sh *strictHandler) GetContact(ctx echo.Context, contactID ContactID, params GetContactParams) error {
 	var request GetContactRequestObject
 
 	request.ContactID = contactID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetContact(ctx.Request().Context(), request.(GetContactRequestObject))
@@ -8764,8 +9118,10 @@ func (sh *strictHandler) ListJurisdictions(ctx echo.Context, params ListJurisdic
 }
 
 // GetMe operation middleware
-func (sh *strictHandler) GetMe(ctx echo.Context) error {
+func (sh *strictHandler) GetMe(ctx echo.Context, params GetMeParams) error {
 	var request GetMeRequestObject
+
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetMe(ctx.Request().Context(), request.(GetMeRequestObject))
@@ -8813,10 +9169,11 @@ func (sh *strictHandler) DeleteNote(ctx echo.Context, noteID NoteID, params Dele
 }
 
 // GetNote operation middleware
-func (sh *strictHandler) GetNote(ctx echo.Context, noteID NoteID) error {
+func (sh *strictHandler) GetNote(ctx echo.Context, noteID NoteID, params GetNoteParams) error {
 	var request GetNoteRequestObject
 
 	request.NoteID = noteID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetNote(ctx.Request().Context(), request.(GetNoteRequestObject))
@@ -8887,8 +9244,10 @@ func (sh *strictHandler) UpdateNote(ctx echo.Context, noteID NoteID, params Upda
 }
 
 // GetOrganization operation middleware
-func (sh *strictHandler) GetOrganization(ctx echo.Context) error {
+func (sh *strictHandler) GetOrganization(ctx echo.Context, params GetOrganizationParams) error {
 	var request GetOrganizationRequestObject
+
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetOrganization(ctx.Request().Context(), request.(GetOrganizationRequestObject))
@@ -8960,10 +9319,11 @@ func (sh *strictHandler) ExportPermits(ctx echo.Context, params ExportPermitsPar
 }
 
 // GetPermit operation middleware
-func (sh *strictHandler) GetPermit(ctx echo.Context, permitUUID PermitUUID) error {
+func (sh *strictHandler) GetPermit(ctx echo.Context, permitUUID PermitUUID, params GetPermitParams) error {
 	var request GetPermitRequestObject
 
 	request.PermitUUID = permitUUID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetPermit(ctx.Request().Context(), request.(GetPermitRequestObject))
@@ -9233,10 +9593,11 @@ func (sh *strictHandler) RemoveWatchlistItem(ctx echo.Context, permitUUID Permit
 }
 
 // GetWatchlistItem operation middleware
-func (sh *strictHandler) GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID) error {
+func (sh *strictHandler) GetWatchlistItem(ctx echo.Context, permitUUID PermitUUID, params GetWatchlistItemParams) error {
 	var request GetWatchlistItemRequestObject
 
 	request.PermitUUID = permitUUID
+	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetWatchlistItem(ctx.Request().Context(), request.(GetWatchlistItemRequestObject))

@@ -740,7 +740,7 @@ type Contact struct {
 	// ID A contact's id.
 	ID ContactID `json:"id"`
 
-	// Licenses The license numbers on its permits; in alphabetical order.
+	// Licenses The license numbers on its permits, in upper case; in alphabetical order.
 	Licenses []string `json:"licenses"`
 
 	// MergedIds The ids of contacts that turned out to be this one; in their order.
@@ -824,6 +824,9 @@ type ErrorDetail struct {
 
 	// Pointer A parameter's or header's name, or a JSON pointer (RFC 6901) into the body; empty for all of it.
 	Pointer string `json:"pointer"`
+
+	// Value A value that would be right, where one can be told; absent elsewhere.
+	Value *string `json:"value,omitempty"`
 }
 
 // ErrorLocation Which part of the request an error detail speaks of.
@@ -1184,6 +1187,9 @@ type OrganizationResponse struct {
 type PageMeta struct {
 	// NextCursor The `cursor` of the page that follows; null at the end.
 	NextCursor *string `json:"next_cursor"`
+
+	// NextUpdatedSince With `updated_since` alone: what to send as `updated_since` the next time, once `next_cursor` is null.
+	NextUpdatedSince *time.Time `json:"next_updated_since,omitempty"`
 
 	// Page This page's number; absent when the list is read by `cursor`.
 	Page *int32 `json:"page,omitempty"`
@@ -1658,6 +1664,9 @@ type IdempotencyKey = string
 // IfMatch defines model for IfMatch.
 type IfMatch = string
 
+// IfNoneMatch defines model for IfNoneMatch.
+type IfNoneMatch = string
+
 // Near defines model for Near.
 type Near = string
 
@@ -1760,13 +1769,17 @@ type ListConditionsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateConditionParams defines parameters for CreateCondition.
 type CreateConditionParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -1775,6 +1788,12 @@ type DeleteConditionParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetConditionParams defines parameters for GetCondition.
+type GetConditionParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateConditionParams defines parameters for UpdateCondition.
@@ -1796,11 +1815,15 @@ type ListConditionPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListContactsParams defines parameters for ListContacts.
 type ListContactsParams struct {
-	// Q Words to search for in name, person, company, phone, e-mail address and license numbers, all of which have to occur.
+	// Q Whole words to search for in name, person, company, phone (as it is written, or its digits alone), e-mail address (or
+	// its domain alone) and license numbers, all of which have to occur.
 	Q *string `form:"q,omitempty" json:"q,omitempty"`
 
 	// Role Only contacts that have this role on a permit.
@@ -1822,6 +1845,15 @@ type ListContactsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetContactParams defines parameters for GetContact.
+type GetContactParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListJurisdictionsParams defines parameters for ListJurisdictions.
@@ -1836,6 +1868,15 @@ type ListJurisdictionsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
+// GetMeParams defines parameters for GetMe.
+type GetMeParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // DeleteNoteParams defines parameters for DeleteNote.
@@ -1845,11 +1886,23 @@ type DeleteNoteParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// GetNoteParams defines parameters for GetNote.
+type GetNoteParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
+}
+
 // UpdateNoteParams defines parameters for UpdateNote.
 type UpdateNoteParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetOrganizationParams defines parameters for GetOrganization.
+type GetOrganizationParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListPermitsParams defines parameters for ListPermits.
@@ -1908,6 +1961,9 @@ type ListPermitsParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ExportPermitsParams defines parameters for ExportPermits.
@@ -1954,10 +2010,12 @@ type ExportPermitsParams struct {
 
 	// RadiusM The radius around `near`, in metres; 1,000 when left out.
 	RadiusM *NearRadiusM `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+}
 
-	// Sort The order; by creation when left out. A leading `-` turns it round. Permits without the date come first in
-	// ascending order, and last in descending.
-	Sort *PermitSortOrder `form:"sort,omitempty" json:"sort,omitempty"`
+// GetPermitParams defines parameters for GetPermit.
+type GetPermitParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListPermitHistoryParams defines parameters for ListPermitHistory.
@@ -1972,6 +2030,9 @@ type ListPermitHistoryParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // ListNotesParams defines parameters for ListNotes.
@@ -1986,13 +2047,17 @@ type ListNotesParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // CreateNoteParams defines parameters for CreateNote.
 type CreateNoteParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2014,13 +2079,17 @@ type ListWatchlistParams struct {
 	// Cursor Where to go on: the `meta.next_cursor` of the answer before, with the same filters. Not together with `page`.
 	// Opaque; it names a position, so it never skips or repeats an item while others come and go.
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // AddWatchlistItemParams defines parameters for AddWatchlistItem.
 type AddWatchlistItemParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2028,7 +2097,8 @@ type AddWatchlistItemParams struct {
 type BatchAddWatchlistItemsParams struct {
 	// IdempotencyKey A name of your own for this request, such as a UUID. Sent again with the same key and body within 24 hours, the
 	// request is not carried out a second time: its first answer comes again, with `Idempotency-Replayed: true`. Only
-	// successful answers are kept, so a request that failed can be sent again under its key.
+	// successful answers are kept, so a request that failed can be sent again under its key. A key belongs to the path and
+	// to all API keys of the organization; the body has to be the same byte for byte.
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
@@ -2037,6 +2107,12 @@ type RemoveWatchlistItemParams struct {
 	// IfMatch The `ETag` of the answer that the change is based on. When somebody else changed it since, nothing is done and the
 	// answer is 412.
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// GetWatchlistItemParams defines parameters for GetWatchlistItem.
+type GetWatchlistItemParams struct {
+	// IfNoneMatch The `ETag` of an answer that you have. When it is still the same, the answer is 304 without a body.
+	IfNoneMatch *IfNoneMatch `json:"If-None-Match,omitempty"`
 }
 
 // UpdateWatchlistItemParams defines parameters for UpdateWatchlistItem.
@@ -2498,7 +2574,7 @@ type ClientInterface interface {
 	//
 	// The permits that match already are found at once, those to come when they are imported.
 	//
-	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
@@ -2511,7 +2587,7 @@ type ClientInterface interface {
 	//
 	// The permits that match already are found at once, those to come when they are imported.
 	//
-	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
@@ -2532,7 +2608,7 @@ type ClientInterface interface {
 	// A condition with the number of permits that match it.
 	//
 	// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
-	GetCondition(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetCondition(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateConditionWithBody Change a Portfolio condition
 	//
@@ -2563,10 +2639,11 @@ type ClientInterface interface {
 
 	// ListContacts List contacts
 	//
-	// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+	// The people and firms on your organization's permits: those of its watchlist and its portfolio, in the order in which
+	// they appeared.
 	//
-	// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
-	// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+	// To keep a CRM up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+	// `meta.next_updated_since` as `updated_since` the next time: every change comes at least once. A contact whose permits have all gone comes with
 	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 	// other leads to the one that stayed.
 	//
@@ -2580,7 +2657,7 @@ type ClientInterface interface {
 	// A contact by its id, or by one of those that were merged into it.
 	//
 	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
-	GetContact(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetContact(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListJurisdictions List jurisdictions
 	//
@@ -2594,7 +2671,7 @@ type ClientInterface interface {
 	// The organization and the API key that make this request, and what both may do. Any key may ask.
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
-	GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// DeleteNote Delete a note
 	//
@@ -2608,7 +2685,7 @@ type ClientInterface interface {
 	// A note of your organization.
 	//
 	// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
-	GetNote(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetNote(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateNoteWithBody Change a note
 	//
@@ -2633,16 +2710,17 @@ type ClientInterface interface {
 	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
 	//
 	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
-	GetOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetOrganization(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPermits List permits
 	//
 	// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
 	// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
-	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
-	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
-	// may be committed a moment after the instant that it bears.)
+	// To keep a copy up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+	// `meta.next_updated_since` as `updated_since` the next time: no change is ever missed. (Your own clock will not do: a
+	// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
+	// are not told of: compare with the whole list now and then.
 	//
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
 	ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2653,7 +2731,8 @@ type ClientInterface interface {
 	// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
 	//
 	// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
-	// looks whole. An organization may run two exports at once.
+	// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
+	// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 	//
 	// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
 	ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -2665,7 +2744,7 @@ type ClientInterface interface {
 	// permit.
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
-	GetPermit(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetPermit(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPermitHistory List a permit's changes
 	//
@@ -2736,7 +2815,8 @@ type ClientInterface interface {
 	// BatchAddWatchlistItemsWithBody Add permits to the watchlist
 	//
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+	// a body that breaks its schema is refused whole, with 422.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2746,7 +2826,8 @@ type ClientInterface interface {
 	// BatchAddWatchlistItems Add permits to the watchlist
 	//
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+	// a body that breaks its schema is refused whole, with 422.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2765,7 +2846,7 @@ type ClientInterface interface {
 	// What your organization keeps with a permit that it watches.
 	//
 	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
-	GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error)
+	GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWatchlistItemWithBody Change an item of the watchlist
 	//
@@ -2807,7 +2888,7 @@ func (c *Client) ListConditions(ctx context.Context, params *ListConditionsParam
 //
 // The permits that match already are found at once, those to come when they are imported.
 //
-// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
@@ -2830,7 +2911,7 @@ func (c *Client) CreateConditionWithBody(ctx context.Context, params *CreateCond
 //
 // The permits that match already are found at once, those to come when they are imported.
 //
-// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
@@ -2871,8 +2952,8 @@ func (c *Client) DeleteCondition(ctx context.Context, conditionID ConditionID, p
 // A condition with the number of permits that match it.
 //
 // Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
-func (c *Client) GetCondition(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetConditionRequest(c.Server, conditionID)
+func (c *Client) GetCondition(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetConditionRequest(c.Server, conditionID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -2942,10 +3023,11 @@ func (c *Client) ListConditionPermits(ctx context.Context, conditionID Condition
 
 // ListContacts List contacts
 //
-// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+// The people and firms on your organization's permits: those of its watchlist and its portfolio, in the order in which
+// they appeared.
 //
-// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
-// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+// To keep a CRM up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+// `meta.next_updated_since` as `updated_since` the next time: every change comes at least once. A contact whose permits have all gone comes with
 // `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 // other leads to the one that stayed.
 //
@@ -2969,8 +3051,8 @@ func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, r
 // A contact by its id, or by one of those that were merged into it.
 //
 // Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
-func (c *Client) GetContact(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetContactRequest(c.Server, contactID)
+func (c *Client) GetContact(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetContactRequest(c.Server, contactID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3003,8 +3085,8 @@ func (c *Client) ListJurisdictions(ctx context.Context, params *ListJurisdiction
 // The organization and the API key that make this request, and what both may do. Any key may ask.
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
-func (c *Client) GetMe(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetMeRequest(c.Server)
+func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMeRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3037,8 +3119,8 @@ func (c *Client) DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNo
 // A note of your organization.
 //
 // Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
-func (c *Client) GetNote(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetNoteRequest(c.Server, noteID)
+func (c *Client) GetNote(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetNoteRequest(c.Server, noteID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3092,8 +3174,8 @@ func (c *Client) UpdateNote(ctx context.Context, noteID NoteID, params *UpdateNo
 // The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
 //
 // Corresponds with GET /v1/organization (the `GetOrganization` operationId).
-func (c *Client) GetOrganization(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetOrganizationRequest(c.Server)
+func (c *Client) GetOrganization(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetOrganizationRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3109,9 +3191,10 @@ func (c *Client) GetOrganization(ctx context.Context, reqEditors ...RequestEdito
 // The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
 // conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
-// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
-// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
-// may be committed a moment after the instant that it bears.)
+// To keep a copy up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+// `meta.next_updated_since` as `updated_since` the next time: no change is ever missed. (Your own clock will not do: a
+// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
+// are not told of: compare with the whole list now and then.
 //
 // Corresponds with GET /v1/permits (the `ListPermits` operationId).
 func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3132,7 +3215,8 @@ func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, req
 // object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
 //
 // The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
-// looks whole. An organization may run two exports at once.
+// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
+// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 //
 // Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
 func (c *Client) ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3154,8 +3238,8 @@ func (c *Client) ExportPermits(ctx context.Context, params *ExportPermitsParams,
 // permit.
 //
 // Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
-func (c *Client) GetPermit(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetPermitRequest(c.Server, permitUUID)
+func (c *Client) GetPermit(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPermitRequest(c.Server, permitUUID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3305,7 +3389,8 @@ func (c *Client) AddWatchlistItem(ctx context.Context, params *AddWatchlistItemP
 // BatchAddWatchlistItemsWithBody Add permits to the watchlist
 //
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+// a body that breaks its schema is refused whole, with 422.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3325,7 +3410,8 @@ func (c *Client) BatchAddWatchlistItemsWithBody(ctx context.Context, params *Bat
 // BatchAddWatchlistItems Add permits to the watchlist
 //
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+// a body that breaks its schema is refused whole, with 422.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -3364,8 +3450,8 @@ func (c *Client) RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID,
 // What your organization keeps with a permit that it watches.
 //
 // Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
-func (c *Client) GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetWatchlistItemRequest(c.Server, permitUUID)
+func (c *Client) GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetWatchlistItemRequest(c.Server, permitUUID, params)
 	if err != nil {
 		return nil, err
 	}
@@ -3489,6 +3575,21 @@ func NewListConditionsRequest(server string, params *ListConditionsParams) (*htt
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -3597,7 +3698,7 @@ func NewDeleteConditionRequest(server string, conditionID ConditionID, params *D
 }
 
 // NewGetConditionRequest constructs an http.Request for the GetCondition method
-func NewGetConditionRequest(server string, conditionID ConditionID) (*http.Request, error) {
+func NewGetConditionRequest(server string, conditionID ConditionID, params *GetConditionParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3625,6 +3726,21 @@ func NewGetConditionRequest(server string, conditionID ConditionID) (*http.Reque
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -3774,6 +3890,21 @@ func NewListConditionPermitsRequest(server string, conditionID ConditionID, para
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -3900,11 +4031,26 @@ func NewListContactsRequest(server string, params *ListContactsParams) (*http.Re
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetContactRequest constructs an http.Request for the GetContact method
-func NewGetContactRequest(server string, contactID ContactID) (*http.Request, error) {
+func NewGetContactRequest(server string, contactID ContactID, params *GetContactParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -3932,6 +4078,21 @@ func NewGetContactRequest(server string, contactID ContactID) (*http.Request, er
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4012,11 +4173,26 @@ func NewListJurisdictionsRequest(server string, params *ListJurisdictionsParams)
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
 // NewGetMeRequest constructs an http.Request for the GetMe method
-func NewGetMeRequest(server string) (*http.Request, error) {
+func NewGetMeRequest(server string, params *GetMeParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4037,6 +4213,21 @@ func NewGetMeRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4092,7 +4283,7 @@ func NewDeleteNoteRequest(server string, noteID NoteID, params *DeleteNoteParams
 }
 
 // NewGetNoteRequest constructs an http.Request for the GetNote method
-func NewGetNoteRequest(server string, noteID NoteID) (*http.Request, error) {
+func NewGetNoteRequest(server string, noteID NoteID, params *GetNoteParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4120,6 +4311,21 @@ func NewGetNoteRequest(server string, noteID NoteID) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4188,7 +4394,7 @@ func NewUpdateNoteRequestWithBody(server string, noteID NoteID, params *UpdateNo
 }
 
 // NewGetOrganizationRequest constructs an http.Request for the GetOrganization method
-func NewGetOrganizationRequest(server string) (*http.Request, error) {
+func NewGetOrganizationRequest(server string, params *GetOrganizationParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -4209,6 +4415,21 @@ func NewGetOrganizationRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4445,6 +4666,21 @@ func NewListPermitsRequest(server string, params *ListPermitsParams) (*http.Requ
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -4628,18 +4864,6 @@ func NewExportPermitsRequest(server string, params *ExportPermitsParams) (*http.
 
 		}
 
-		if params.Sort != nil {
-
-			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "sort", *params.Sort, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-				return nil, err
-			} else {
-				for _, qp := range strings.Split(queryFrag, "&") {
-					rawQueryFragments = append(rawQueryFragments, qp)
-				}
-			}
-
-		}
-
 		if encoded := queryValues.Encode(); encoded != "" {
 			rawQueryFragments = append(rawQueryFragments, encoded)
 		}
@@ -4655,7 +4879,7 @@ func NewExportPermitsRequest(server string, params *ExportPermitsParams) (*http.
 }
 
 // NewGetPermitRequest constructs an http.Request for the GetPermit method
-func NewGetPermitRequest(server string, permitUUID PermitUUID) (*http.Request, error) {
+func NewGetPermitRequest(server string, permitUUID PermitUUID, params *GetPermitParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -4683,6 +4907,21 @@ func NewGetPermitRequest(server string, permitUUID PermitUUID) (*http.Request, e
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -4770,6 +5009,21 @@ func NewListPermitHistoryRequest(server string, permitUUID PermitUUID, params *L
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -4853,6 +5107,21 @@ func NewListNotesRequest(server string, permitUUID PermitUUID, params *ListNotes
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5019,6 +5288,21 @@ func NewListWatchlistRequest(server string, params *ListWatchlistParams) (*http.
 		return nil, err
 	}
 
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
+	}
+
 	return req, nil
 }
 
@@ -5182,7 +5466,7 @@ func NewRemoveWatchlistItemRequest(server string, permitUUID PermitUUID, params 
 }
 
 // NewGetWatchlistItemRequest constructs an http.Request for the GetWatchlistItem method
-func NewGetWatchlistItemRequest(server string, permitUUID PermitUUID) (*http.Request, error) {
+func NewGetWatchlistItemRequest(server string, permitUUID PermitUUID, params *GetWatchlistItemParams) (*http.Request, error) {
 	var err error
 
 	var pathParam0 string
@@ -5210,6 +5494,21 @@ func NewGetWatchlistItemRequest(server string, permitUUID PermitUUID) (*http.Req
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+
+		if params.IfNoneMatch != nil {
+			var headerParam0 string
+
+			headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-None-Match", *params.IfNoneMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+			if err != nil {
+				return nil, err
+			}
+
+			req.Header.Set("If-None-Match", headerParam0)
+		}
+
 	}
 
 	return req, nil
@@ -5334,7 +5633,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The permits that match already are found at once, those to come when they are imported.
 	//
-	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
@@ -5347,7 +5646,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The permits that match already are found at once, those to come when they are imported.
 	//
-	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
@@ -5372,7 +5671,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
-	GetConditionWithResponse(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*GetConditionResponse, error)
+	GetConditionWithResponse(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*GetConditionResponse, error)
 
 	// UpdateConditionWithBodyWithResponse Change a Portfolio condition
 	//
@@ -5405,10 +5704,11 @@ type ClientWithResponsesInterface interface {
 
 	// ListContactsWithResponse List contacts
 	//
-	// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+	// The people and firms on your organization's permits: those of its watchlist and its portfolio, in the order in which
+	// they appeared.
 	//
-	// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
-	// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+	// To keep a CRM up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+	// `meta.next_updated_since` as `updated_since` the next time: every change comes at least once. A contact whose permits have all gone comes with
 	// `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 	// other leads to the one that stayed.
 	//
@@ -5426,7 +5726,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
-	GetContactWithResponse(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*GetContactResponse, error)
+	GetContactWithResponse(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*GetContactResponse, error)
 
 	// ListJurisdictionsWithResponse List jurisdictions
 	//
@@ -5444,7 +5744,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
-	GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
+	GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error)
 
 	// DeleteNoteWithResponse Delete a note
 	//
@@ -5462,7 +5762,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
-	GetNoteWithResponse(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*GetNoteResponse, error)
+	GetNoteWithResponse(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*GetNoteResponse, error)
 
 	// UpdateNoteWithBodyWithResponse Change a note
 	//
@@ -5489,16 +5789,17 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
-	GetOrganizationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error)
+	GetOrganizationWithResponse(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error)
 
 	// ListPermitsWithResponse List permits
 	//
 	// The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
 	// conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 	//
-	// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
-	// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
-	// may be committed a moment after the instant that it bears.)
+	// To keep a copy up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+	// `meta.next_updated_since` as `updated_since` the next time: no change is ever missed. (Your own clock will not do: a
+	// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
+	// are not told of: compare with the whole list now and then.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5511,7 +5812,8 @@ type ClientWithResponsesInterface interface {
 	// object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
 	//
 	// The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
-	// looks whole. An organization may run two exports at once.
+	// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
+	// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -5527,7 +5829,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
-	GetPermitWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetPermitResponse, error)
+	GetPermitWithResponse(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*GetPermitResponse, error)
 
 	// ListPermitHistoryWithResponse List a permit's changes
 	//
@@ -5604,7 +5906,8 @@ type ClientWithResponsesInterface interface {
 	// BatchAddWatchlistItemsWithBodyWithResponse Add permits to the watchlist
 	//
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+	// a body that breaks its schema is refused whole, with 422.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5614,7 +5917,8 @@ type ClientWithResponsesInterface interface {
 	// BatchAddWatchlistItemsWithResponse Add permits to the watchlist
 	//
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+	// a body that breaks its schema is refused whole, with 422.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -5637,7 +5941,7 @@ type ClientWithResponsesInterface interface {
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
-	GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error)
+	GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error)
 
 	// UpdateWatchlistItemWithBodyWithResponse Change an item of the watchlist
 	//
@@ -9834,7 +10138,7 @@ func (c *ClientWithResponses) ListConditionsWithResponse(ctx context.Context, pa
 //
 // The permits that match already are found at once, those to come when they are imported.
 //
-// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
@@ -9853,7 +10157,7 @@ func (c *ClientWithResponses) CreateConditionWithBodyWithResponse(ctx context.Co
 //
 // The permits that match already are found at once, those to come when they are imported.
 //
-// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes: "DR HORTON" is "D.R. Horton, Inc.".
+// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
@@ -9890,8 +10194,8 @@ func (c *ClientWithResponses) DeleteConditionWithResponse(ctx context.Context, c
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
-func (c *ClientWithResponses) GetConditionWithResponse(ctx context.Context, conditionID ConditionID, reqEditors ...RequestEditorFn) (*GetConditionResponse, error) {
-	rsp, err := c.GetCondition(ctx, conditionID, reqEditors...)
+func (c *ClientWithResponses) GetConditionWithResponse(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*GetConditionResponse, error) {
+	rsp, err := c.GetCondition(ctx, conditionID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -9947,10 +10251,11 @@ func (c *ClientWithResponses) ListConditionPermitsWithResponse(ctx context.Conte
 
 // ListContactsWithResponse List contacts
 //
-// The people and firms on your organization's permits: those of its watchlist and its portfolio.
+// The people and firms on your organization's permits: those of its watchlist and its portfolio, in the order in which
+// they appeared.
 //
-// To keep a CRM up to date, remember the newest `updated_at` that you have read and send it as `updated_since` the next
-// time, following `cursor` to the end: every change comes at least once. A contact whose permits have all gone comes with
+// To keep a CRM up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+// `meta.next_updated_since` as `updated_since` the next time: every change comes at least once. A contact whose permits have all gone comes with
 // `permit_count: 0`. When two contacts turn out to be one, the older id stays and lists the other in `merged_ids`; getting the
 // other leads to the one that stayed.
 //
@@ -9974,8 +10279,8 @@ func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, para
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
-func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, contactID ContactID, reqEditors ...RequestEditorFn) (*GetContactResponse, error) {
-	rsp, err := c.GetContact(ctx, contactID, reqEditors...)
+func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*GetContactResponse, error) {
+	rsp, err := c.GetContact(ctx, contactID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10004,8 +10309,8 @@ func (c *ClientWithResponses) ListJurisdictionsWithResponse(ctx context.Context,
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
-func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
-	rsp, err := c.GetMe(ctx, reqEditors...)
+func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*GetMeResponse, error) {
+	rsp, err := c.GetMe(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10034,8 +10339,8 @@ func (c *ClientWithResponses) DeleteNoteWithResponse(ctx context.Context, noteID
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
-func (c *ClientWithResponses) GetNoteWithResponse(ctx context.Context, noteID NoteID, reqEditors ...RequestEditorFn) (*GetNoteResponse, error) {
-	rsp, err := c.GetNote(ctx, noteID, reqEditors...)
+func (c *ClientWithResponses) GetNoteWithResponse(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*GetNoteResponse, error) {
+	rsp, err := c.GetNote(ctx, noteID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10079,8 +10384,8 @@ func (c *ClientWithResponses) UpdateNoteWithResponse(ctx context.Context, noteID
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/organization (the `GetOrganization` operationId).
-func (c *ClientWithResponses) GetOrganizationWithResponse(ctx context.Context, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error) {
-	rsp, err := c.GetOrganization(ctx, reqEditors...)
+func (c *ClientWithResponses) GetOrganizationWithResponse(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*GetOrganizationResponse, error) {
+	rsp, err := c.GetOrganization(ctx, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10092,9 +10397,10 @@ func (c *ClientWithResponses) GetOrganizationWithResponse(ctx context.Context, r
 // The permits on your organization's watchlist; with `scope=portfolio` those that match one of its Portfolio
 // conditions, with `scope=all` every permit that Plotwise knows. Filters combine: a permit has to pass all of them; a filter given several times accepts any of its values.
 //
-// To keep a copy up to date, remember the newest `updated_at` that you have read and send it as `updated_since`
-// the next time, following `cursor` to the end: no change is ever missed. (Your own clock will not do: a change
-// may be committed a moment after the instant that it bears.)
+// To keep a copy up to date, send `updated_since`, follow `cursor` to the end, and send the last answer's
+// `meta.next_updated_since` as `updated_since` the next time: no change is ever missed. (Your own clock will not do: a
+// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
+// are not told of: compare with the whole list now and then.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -10113,7 +10419,8 @@ func (c *ClientWithResponses) ListPermitsWithResponse(ctx context.Context, param
 // object a line, or as a GeoJSON FeatureCollection (RFC 7946; permits without a place have a null geometry).
 //
 // The answer is sent while it is read. Should it fail underway, the connection is cut, so that what was cut off never
-// looks whole. An organization may run two exports at once.
+// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
+// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -10135,8 +10442,8 @@ func (c *ClientWithResponses) ExportPermitsWithResponse(ctx context.Context, par
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
-func (c *ClientWithResponses) GetPermitWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetPermitResponse, error) {
-	rsp, err := c.GetPermit(ctx, permitUUID, reqEditors...)
+func (c *ClientWithResponses) GetPermitWithResponse(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*GetPermitResponse, error) {
+	rsp, err := c.GetPermit(ctx, permitUUID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}
@@ -10260,7 +10567,8 @@ func (c *ClientWithResponses) AddWatchlistItemWithResponse(ctx context.Context, 
 // BatchAddWatchlistItemsWithBodyWithResponse Add permits to the watchlist
 //
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+// a body that breaks its schema is refused whole, with 422.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10276,7 +10584,8 @@ func (c *ClientWithResponses) BatchAddWatchlistItemsWithBodyWithResponse(ctx con
 // BatchAddWatchlistItemsWithResponse Add permits to the watchlist
 //
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
-// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results.
+// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
+// a body that breaks its schema is refused whole, with 422.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -10311,8 +10620,8 @@ func (c *ClientWithResponses) RemoveWatchlistItemWithResponse(ctx context.Contex
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
-func (c *ClientWithResponses) GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error) {
-	rsp, err := c.GetWatchlistItem(ctx, permitUUID, reqEditors...)
+func (c *ClientWithResponses) GetWatchlistItemWithResponse(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*GetWatchlistItemResponse, error) {
+	rsp, err := c.GetWatchlistItem(ctx, permitUUID, params, reqEditors...)
 	if err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func (b *bench) matchAll(ctx context.Context, db *postgres.DB) error {
 		return err
 	}
 	found := contacts.NewService(db, newID)
-	match := conditions.NewService(db, found.Tracked, time.Now, newID)
+	match := conditions.NewService(db, found.Track, time.Now, newID)
 	for batch := range slices.Chunk(permits, 1000) {
 		err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
 			var at time.Time
@@ -172,7 +172,7 @@ func (b *bench) backfills(ctx context.Context, db *postgres.DB) error {
 		return err
 	}
 	found := contacts.NewService(db, newID)
-	s := conditions.NewService(db, found.Tracked, time.Now, newID)
+	s := conditions.NewService(db, found.Track, time.Now, newID)
 	company, location := conditions.Condition{Type: conditions.Company}, conditions.Condition{Type: conditions.Location, RadiusM: 1500}
 	err = db.GetContext(ctx, &company.Company, "select company from permit_parties where company_key <> '' group by company_key, company order by count(*) desc limit 1")
 	if err != nil {

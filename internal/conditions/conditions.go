@@ -50,20 +50,21 @@ type Update struct {
 	RadiusM                        *int32
 }
 
-// Tracked is called in the transaction in which an organization begins or ceases to track permits.
-type Tracked func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error
+// Track is called in a transaction in which an organization is about to begin or cease to track permits; what it returns
+// is called with them afterwards.
+type Track func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (then func(permits []uuid.UUID) error, err error)
 
 // Service keeps conditions and what matches them. It is safe for concurrent use.
 type Service struct {
-	db      *postgres.DB
-	tracked Tracked
-	now     func() time.Time
-	newID   func() uuid.UUID
+	db    *postgres.DB
+	track Track
+	now   func() time.Time
+	newID func() uuid.UUID
 }
 
 // NewService returns a Service on the database.
-func NewService(db *postgres.DB, tracked Tracked, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{db: db, tracked: tracked, now: now, newID: newID}
+func NewService(db *postgres.DB, track Track, now func() time.Time, newID func() uuid.UUID) *Service {
+	return &Service{db: db, track: track, now: now, newID: newID}
 }
 
 // List returns a page of an organization's conditions, the oldest first, or a problem of page.List.
@@ -82,6 +83,7 @@ func (s *Service) Get(ctx context.Context, organization, condition uuid.UUID) (C
 // Create makes a condition and finds the permits that match it. Without a name it makes one. It returns
 // condition_limit_reached when the organization's plan has no room for it.
 func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Condition) (created Condition, err error) {
+	c.trim()
 	if c.Name == "" {
 		c.Name = nameOf(c)
 	}
@@ -100,6 +102,13 @@ func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Conditio
 		return err
 	})
 	return created, err
+}
+
+// trim takes white space off the ends of the texts.
+func (c *Condition) trim() {
+	for _, text := range []*string{&c.Name, &c.Company, &c.License, &c.Person} {
+		*text = strings.TrimSpace(*text)
+	}
 }
 
 // nameOf says what a condition looks for, cut to the length of a name.
@@ -139,6 +148,10 @@ func room(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) error {
 
 // findPermits finds the permits that match a condition now. From here to the commit, imports wait.
 func (s *Service) findPermits(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, c Condition) error {
+	then, err := s.track(ctx, tx, organization)
+	if err != nil {
+		return err
+	}
 	at, err := stamp(ctx, tx)
 	if err != nil {
 		return err
@@ -147,7 +160,7 @@ func (s *Service) findPermits(ctx context.Context, tx *postgres.Tx, organization
 	if err != nil {
 		return err
 	}
-	return s.tracked(ctx, tx, organization, permits)
+	return then(permits)
 }
 
 // Update changes a condition; when what it looks for changes, its permits are found anew. The request's
@@ -161,6 +174,9 @@ func (s *Service) Update(ctx context.Context, organization, condition uuid.UUID,
 		before := c
 		if err := u.apply(&c); err != nil {
 			return err
+		}
+		if changed = c; c == before {
+			return nil
 		}
 		if err := update(ctx, tx, organization, c, s.now()); err != nil {
 			return err
@@ -178,6 +194,7 @@ func (s *Service) Update(ctx context.Context, organization, condition uuid.UUID,
 
 // apply puts the changes into the condition.
 func (u Update) apply(c *Condition) error {
+	named := nameOf(*c) == c.Name // by us: the name goes with what it says
 	var details []problem.Detail
 	set := func(field, kind string, given bool, apply func()) {
 		switch {
@@ -192,13 +209,16 @@ func (u Update) apply(c *Condition) error {
 	}
 	set("name", "", u.Name != nil, func() { c.Name = *u.Name })
 	set("company", Company, u.Company != nil, func() { c.Company = *u.Company })
-	set("license", License, u.License != nil, func() { c.License = strings.TrimSpace(*u.License) })
+	set("license", License, u.License != nil, func() { c.License = *u.License })
 	set("person", Person, u.Person != nil, func() { c.Person = *u.Person })
 	set("latitude", Location, u.Latitude != nil, func() { c.Latitude = *u.Latitude })
 	set("longitude", Location, u.Longitude != nil, func() { c.Longitude = *u.Longitude })
 	set("radius_m", Location, u.RadiusM != nil, func() { c.RadiusM = int(*u.RadiusM) })
 	if len(details) > 0 {
 		return problem.Body(details...)
+	}
+	if c.trim(); c.Name == "" || named && u.Name == nil {
+		c.Name = nameOf(*c)
 	}
 	return nil
 }
@@ -210,6 +230,10 @@ func (s *Service) Delete(ctx context.Context, organization, condition uuid.UUID,
 		if _, err := s.lock(ctx, tx, organization, condition, ifMatch); err != nil {
 			return err
 		}
+		then, err := s.track(ctx, tx, organization)
+		if err != nil {
+			return err
+		}
 		if _, err := stamp(ctx, tx); err != nil { // no import matches it any more
 			return err
 		}
@@ -217,7 +241,7 @@ func (s *Service) Delete(ctx context.Context, organization, condition uuid.UUID,
 		if err != nil {
 			return err
 		}
-		return s.tracked(ctx, tx, organization, permits)
+		return then(permits)
 	})
 }
 

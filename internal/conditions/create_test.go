@@ -129,6 +129,30 @@ func TestService_Create_withoutAName(t *testing.T) {
 	}
 }
 
+func TestService_Create_trims(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ sent, want conditions.Condition }{
+		{
+			conditions.Condition{Type: conditions.Company, Name: " Rival\n", Company: "\tD.R. Horton "},
+			conditions.Condition{Type: conditions.Company, Name: "Rival", Company: "D.R. Horton"},
+		},
+		{
+			conditions.Condition{Type: conditions.License, Name: "\u00a0", License: " CBC001234\u00a0"},
+			conditions.Condition{Type: conditions.License, Name: "License CBC001234", License: "CBC001234"},
+		},
+		{
+			conditions.Condition{Type: conditions.Person, Person: "  Maria  Lopez\r\n"},
+			conditions.Condition{Type: conditions.Person, Name: "Maria  Lopez", Person: "Maria  Lopez"},
+		},
+	} {
+		got := w.create(t, w.organization, c.sent)
+		c.want.ID, c.want.CreatedAt, c.want.UpdatedAt, c.want.Version = got.ID, noon, noon, 1
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("Create(%+v) (-want +got):\n%s", c.sent, diff)
+		}
+	}
+}
+
 func TestService_Create_trackedFails(t *testing.T) {
 	w := newWorld(t)
 	w.importRows(t, parties)

@@ -41,12 +41,15 @@ func newWorld(t *testing.T) *world {
 	w := &world{db: pgtest.Open(t), now: noon}
 	w.permits = permits.NewService(w.db)
 	found := contacts.NewService(w.db, newID)
-	w.Service = conditions.NewService(w.db, func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, all []uuid.UUID) error {
-		w.told = append(w.told, all...)
-		if w.broken != nil {
-			return w.broken
-		}
-		return found.Tracked(ctx, tx, organization, all)
+	w.Service = conditions.NewService(w.db, func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (func([]uuid.UUID) error, error) {
+		then, err := found.Track(ctx, tx, organization)
+		return func(all []uuid.UUID) error {
+			w.told = append(w.told, all...)
+			if w.broken != nil {
+				return w.broken
+			}
+			return then(all)
+		}, err
 	}, func() time.Time { return w.now }, newID)
 	w.organization = w.newOrganization(t, "enterprise")
 	w.other = w.newOrganization(t, "enterprise")
@@ -55,7 +58,9 @@ func newWorld(t *testing.T) *world {
 
 // quiet returns a service whose callback does nothing, for use by several at once.
 func (w *world) quiet() *conditions.Service {
-	ignore := func(context.Context, *postgres.Tx, uuid.UUID, []uuid.UUID) error { return nil }
+	ignore := func(context.Context, *postgres.Tx, uuid.UUID) (func([]uuid.UUID) error, error) {
+		return func([]uuid.UUID) error { return nil }, nil
+	}
 	return conditions.NewService(w.db, ignore, time.Now, newID)
 }
 

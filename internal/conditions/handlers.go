@@ -3,7 +3,6 @@ package conditions
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/etag"
@@ -101,7 +100,7 @@ func fromAPI(body api.ConditionCreate) (Condition, error) {
 	case api.CompanyConditionCreate:
 		c, name = Condition{Type: Company, Company: v.Company}, v.Name
 	case api.LicenseConditionCreate:
-		c, name = Condition{Type: License, License: strings.TrimSpace(v.License)}, v.Name
+		c, name = Condition{Type: License, License: v.License}, v.Name
 	case api.PersonConditionCreate:
 		c, name = Condition{Type: Person, Person: v.Person}, v.Name
 	case api.LocationConditionCreate:

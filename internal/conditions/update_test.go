@@ -123,17 +123,16 @@ func TestService_Update_onlyTheName(t *testing.T) {
 	w.told = nil
 	for i, u := range []conditions.Update{
 		{Name: ptr("Competitor")},
-		{Name: ptr("Competitor"), Company: ptr("DR Horton")}, // the same as before
-		{},
+		{Name: ptr(" Rival\t"), Company: ptr("DR Horton")}, // the same company as before
 	} {
 		w.now = noon.Add(time.Duration(i+1) * time.Minute)
-		want.Name, want.Version, want.UpdatedAt = "Competitor", int64(i+2), w.now
+		want.Name, want.Version, want.UpdatedAt = strings.TrimSpace(*u.Name), int64(i+2), w.now
 		got, err := w.Update(t.Context(), w.organization, want.ID, nil, u)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("Update %d (-want +got):\n%s", i+1, diff)
+			t.Errorf("Update to %q (-want +got):\n%s", want.Name, diff)
 		}
 	}
 	if got := w.toldNumbers(t); len(got) != 0 {
@@ -141,6 +140,69 @@ func TestService_Update_onlyTheName(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, w.matchedAt(t, want.ID)); diff != "" {
 		t.Errorf("matched_at (-before +after):\n%s", diff)
+	}
+}
+
+func TestService_Update_nothing(t *testing.T) {
+	w := newWorld(t)
+	w.importRows(t, parties)
+	place := location(27.95, -82.46, 1000)
+	for name, c := range map[string]struct {
+		condition conditions.Condition
+		updates   []conditions.Update
+	}{
+		"company": {
+			conditions.Condition{Type: conditions.Company, Company: "DR Horton", Name: "Competitor"},
+			[]conditions.Update{{}, {Name: ptr("Competitor")}, {Name: ptr(" Competitor "), Company: ptr("\tDR Horton ")}},
+		},
+		"license":  {conditions.Condition{Type: conditions.License, License: "001234"}, []conditions.Update{{License: ptr("001234 ")}, {Name: ptr("License 001234")}}},
+		"person":   {conditions.Condition{Type: conditions.Person, Person: "Maria Lopez"}, []conditions.Update{{Person: ptr(" Maria Lopez")}}},
+		"location": {place, []conditions.Update{{Latitude: ptr(27.95), Longitude: ptr(-82.46), RadiusM: ptr(int32(1000))}}},
+	} {
+		w.now = noon
+		want := w.create(t, w.organization, c.condition)
+		w.now, w.told = noon.Add(time.Minute), nil
+		for i, u := range c.updates {
+			got, err := w.Update(t.Context(), w.organization, want.ID, nil, u)
+			if err != nil {
+				t.Fatalf("%s: Update %d = %v", name, i+1, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s: Update %d to what it is (-want +got):\n%s", name, i+1, diff)
+			}
+		}
+		if got, err := w.Get(t.Context(), w.organization, want.ID); err != nil || got != want {
+			t.Errorf("%s: Get = %+v, %v; want %+v", name, got, err, want)
+		}
+		if got := w.toldNumbers(t); len(got) != 0 {
+			t.Errorf("%s: tracked was told %q, want nothing", name, got)
+		}
+	}
+}
+
+// TestService_Update_madeName changes what a condition looks for: a name that was made of it follows.
+func TestService_Update_madeName(t *testing.T) {
+	w := newWorld(t)
+	long := strings.Repeat("ü", 101)
+	for name, c := range map[string]struct {
+		condition conditions.Condition
+		update    conditions.Update
+		want      string
+	}{
+		"company":         {conditions.Condition{Type: conditions.Company, Company: "Acme"}, conditions.Update{Company: ptr(" Bolt ")}, "Bolt"},
+		"license":         {conditions.Condition{Type: conditions.License, License: "CBC1"}, conditions.Update{License: ptr("CBC2")}, "License CBC2"},
+		"person":          {conditions.Condition{Type: conditions.Person, Person: "Maria"}, conditions.Update{Person: ptr("Juan")}, "Juan"},
+		"location":        {location(27.95, -82.46, 1000), conditions.Update{RadiusM: ptr(int32(500))}, "Within 500 m of 27.95, -82.46"},
+		"cut":             {conditions.Condition{Type: conditions.Company, Company: long}, conditions.Update{Company: ptr("Acme")}, "Acme"},
+		"given":           {conditions.Condition{Type: conditions.Company, Company: "Acme", Name: "Rival"}, conditions.Update{Company: ptr("Bolt")}, "Rival"},
+		"given with it":   {conditions.Condition{Type: conditions.Company, Company: "Acme"}, conditions.Update{Company: ptr("Bolt"), Name: ptr("Rival")}, "Rival"},
+		"given as it was": {conditions.Condition{Type: conditions.Company, Company: "Acme"}, conditions.Update{Company: ptr("Bolt"), Name: ptr("Acme")}, "Acme"},
+	} {
+		created := w.create(t, w.organization, c.condition)
+		got, err := w.Update(t.Context(), w.organization, created.ID, nil, c.update)
+		if err != nil || got.Name != c.want || got.Version != 2 {
+			t.Errorf("%s: Update of %q = %q of version %d, %v; want %q of version 2", name, created.Name, got.Name, got.Version, err, c.want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package contacts
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -61,11 +62,14 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 	rows, meta, err := page.List(p, scope, row.key,
 		func(r page.Request) ([]row, error) { return list(ctx, q, organization, f, r) },
 		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
+	if err != nil {
+		return nil, meta, err
+	}
 	found := make([]Contact, len(rows))
 	for i, r := range rows {
 		found[i] = r.contact()
 	}
-	return found, meta, err
+	return found, meta, meta.Poll(f.UpdatedSince)
 }
 
 // Get returns a contact by its id or by one that was merged into it, or NotFound.
@@ -81,15 +85,22 @@ const atOnce = 200
 // described anew.
 const drained = 1000
 
-// Tracked is to be called in a transaction in which an organization began or ceased to track permits.
-func (s *Service) Tracked(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error {
-	switch {
-	case len(permits) == 0:
-		return nil
-	case len(permits) <= atOnce:
-		return s.refresh(ctx, tx, organization, permits)
+// Track is to be called in a transaction in which an organization is about to begin or cease to track permits, before it
+// takes the lock of stamp_change(): who waits for the organization's contacts keeps nobody else waiting. What it returns
+// is to be called with those permits afterwards.
+func (s *Service) Track(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (then func(permits []uuid.UUID) error, err error) {
+	if err := lock(ctx, tx, organization); err != nil {
+		return nil, err
 	}
-	return enqueue(ctx, tx, organization, permits)
+	return func(permits []uuid.UUID) error {
+		switch {
+		case len(permits) == 0:
+			return nil
+		case len(permits) <= atOnce:
+			return s.refresh(ctx, tx, organization, permits)
+		}
+		return enqueue(ctx, tx, organization, permits)
+	}, nil
 }
 
 // Changed is to be called in a transaction that changed the parties of permits, or who tracks them. Drain does the rest.
@@ -100,28 +111,42 @@ func (s *Service) Changed(ctx context.Context, tx *postgres.Tx, permits []uuid.U
 	return enqueueTracked(ctx, tx, permits)
 }
 
-// Drain finds the contacts that Tracked and Changed left over, a thousand permits a transaction, until none are left.
-// Any number of processes may call it at once.
+// Drain finds the contacts that Track and Changed left over, a thousand permits a transaction, until none are left. An
+// organization where that fails does not keep it from the others. Any number of processes may call it at once.
 func (s *Service) Drain(ctx context.Context) error {
 	for {
-		organization, found, err := nextOrganization(ctx, s.db)
-		if err != nil || !found {
+		behind, err := listBehind(ctx, s.db)
+		if err != nil || len(behind) == 0 {
 			return err
 		}
-		err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		for _, organization := range behind {
+			err = errors.Join(err, s.drain(ctx, organization))
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// drain works one organization's backlog off.
+func (s *Service) drain(ctx context.Context, organization uuid.UUID) error {
+	for left := true; left; {
+		err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 			if err := lock(ctx, tx, organization); err != nil {
 				return err
 			}
 			permits, err := take(ctx, tx, organization, drained)
-			if err != nil {
+			left = len(permits) > 0
+			if err != nil || !left {
 				return err
 			}
 			return s.refresh(ctx, tx, organization, permits)
 		})
 		if err != nil {
-			return err
+			return fmt.Errorf("find contacts of organization %s: %w", organization, err)
 		}
 	}
+	return nil
 }
 
 // Run calls Drain every so often until the context ends. Failures go to the log; the next round tries again.
@@ -141,9 +166,10 @@ func (s *Service) Run(ctx context.Context, every time.Duration, log *slog.Logger
 }
 
 // refresh finds anew which contacts the parties of permits are. Those whose permits are not tracked any more let go of
-// them; those that turn out to be one are merged.
+// them; those that turn out to be one are merged. The transaction
+// holds the lock of the organization's contacts.
 func (s *Service) refresh(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error {
-	if err := lock(ctx, tx, organization); err != nil {
+	if err := settle(ctx, tx, organization, permits); err != nil {
 		return err
 	}
 	touched, err := unlink(ctx, tx, organization, permits)

@@ -61,14 +61,18 @@ select organization_id, permit_uuid from contact_parties where permit_uuid = any
 union -- who takes a permit out of the backlog right now may still see it tracked
 select organization_id, permit_uuid from contact_backlog where permit_uuid = any($1)
 
--- name: nextOrganization
-select organization_id from contact_backlog limit 1 for update skip locked
+-- name: listBehind
+select distinct organization_id from contact_backlog
 
 -- name: take
 delete from contact_backlog
 where organization_id = $1 and id = any(array(
-    select id from contact_backlog where organization_id = $1 order by id limit $2 for update skip locked))
+    select id from contact_backlog where organization_id = $1 order by id limit $2))
 returning permit_uuid
+
+-- name: settle
+-- Comes before the parties are read: whatever is queued later is about what they do not show yet.
+delete from contact_backlog where organization_id = $1 and permit_uuid = any($2)
 
 -- name: unlink
 with gone as (
@@ -77,9 +81,11 @@ with gone as (
 select distinct contact_id from gone
 
 -- name: listParties
-select s.permit_uuid, s.position, s.company_key, upper(s.license) as license, s.phone, s.email,
+select s.permit_uuid, s.position, s.company_key, upper(s.license) as license, j.region, s.phone, s.email,
        array_to_string(array(select word from unnest(s.person_words) word order by word), ' ') as person_key
 from permit_parties s
+join permits p on p.uuid = s.permit_uuid
+join jurisdictions j on j.id = p.jurisdiction_id
 where s.permit_uuid = any($2)
     and (exists (select from watchlist_items w where w.organization_id = $1 and w.permit_uuid = s.permit_uuid)
         or exists (select from condition_matches m where m.organization_id = $1 and m.permit_uuid = s.permit_uuid))
@@ -120,35 +126,38 @@ select $1, l.permit_uuid, l.position, l.contact_id
 from unnest(cast($2 as uuid[]), cast($3 as smallint[]), cast($4 as uuid[])) l (permit_uuid, position, contact_id)
 
 -- name: describe
--- Each value is that of the newest permit that has one; a contact without permits keeps what it had.
+-- Each value is that of the newest permit that has one. Permits in the backlog count, but whoever stands in their place by
+-- now may be another; a contact of which nothing is known keeps what it had.
 update contacts c set
     entity_type = d.entity_type, name = d.name, person = d.person, company = d.company, phone = d.phone, email = d.email,
     address = d.address, roles = d.roles, licenses = d.licenses, permit_count = d.permit_count, updated_at = contact_stamp($1),
-    search = to_tsvector('simple', concat_ws(' ', d.name, d.person, d.company, d.phone, d.email, array_to_string(d.licenses, ' ')))
+    search = to_tsvector('simple', concat_ws(' ', d.name, d.person, d.company, d.phone, regexp_replace(d.phone, '\D', '', 'g'), d.email,
+        replace(d.email, '@', ' '), array_to_string(d.licenses, ' ')))
 from (
     select o.id, n.permits as permit_count,
-           case when n.permits = 0 then o.entity_type when n.company is null then 'person' else 'company' end as entity_type,
-           coalesce(n.company, n.person, n.email, n.licenses[1], n.phone, o.name) as name, -- o.name without permits
-           case when n.permits = 0 then o.person else coalesce(n.person, '') end as person,
-           case when n.permits = 0 then o.company else coalesce(n.company, '') end as company,
-           case when n.permits = 0 then o.phone else coalesce(n.phone, '') end as phone,
-           case when n.permits = 0 then o.email else coalesce(n.email, '') end as email,
-           case when n.permits = 0 then o.address else coalesce(n.address, '') end as address,
-           case when n.permits = 0 then o.roles else n.roles end as roles,
-           case when n.permits = 0 then o.licenses else coalesce(n.licenses, '{}') end as licenses
+           case when n.known = 0 then o.entity_type when n.company is null then 'person' else 'company' end as entity_type,
+           coalesce(n.company, n.person, n.email, n.licenses[1], n.phone, o.name) as name,
+           case when n.known = 0 then o.person else coalesce(n.person, '') end as person,
+           case when n.known = 0 then o.company else coalesce(n.company, '') end as company,
+           case when n.known = 0 then o.phone else coalesce(n.phone, '') end as phone,
+           case when n.known = 0 then o.email else coalesce(n.email, '') end as email,
+           case when n.known = 0 then o.address else coalesce(n.address, '') end as address,
+           case when n.known = 0 then o.roles else n.roles end as roles,
+           case when n.known = 0 then o.licenses else coalesce(n.licenses, '{}') end as licenses
     from contacts o
     cross join lateral (
-        select count(distinct l.permit_uuid) as permits,
+        select count(distinct l.permit_uuid) as permits, count(s.permit_uuid) as known,
                (array_agg(s.person order by s.permit_uuid desc, s.position) filter (where s.person <> ''))[1] as person,
                (array_agg(s.company order by s.permit_uuid desc, s.position) filter (where s.company <> ''))[1] as company,
                (array_agg(s.phone order by s.permit_uuid desc, s.position) filter (where s.phone <> ''))[1] as phone,
                (array_agg(s.email order by s.permit_uuid desc, s.position) filter (where s.email <> ''))[1] as email,
                (array_agg(a.address order by s.permit_uuid desc, s.position) filter (where a.address <> ''))[1] as address,
-               array_agg(distinct s.role) as roles,
-               (array_agg(distinct s.license) filter (where s.license <> ''))[1:100] as licenses
+               array_agg(distinct s.role) filter (where s.role <> '') as roles,
+               (array_agg(distinct upper(s.license)) filter (where s.license <> ''))[1:100] as licenses
         from contact_parties l
-        join permit_parties s on s.permit_uuid = l.permit_uuid and s.position = l.position
-        cross join lateral (select concat_ws(', ', nullif(s.street, ''), nullif(s.city, ''), nullif(trim(s.region || ' ' || s.postal_code), '')) as address) a
+        left join permit_parties s on s.permit_uuid = l.permit_uuid and s.position = l.position
+            and not exists (select from contact_backlog b where b.organization_id = l.organization_id and b.permit_uuid = l.permit_uuid)
+        cross join lateral (select address_line(s.street, s.city, s.region, s.postal_code) as address) a
         where l.organization_id = o.organization_id and l.contact_id = o.id
     ) n
     where o.organization_id = $1 and o.id = any($2) and o.merged_into is null

@@ -17,7 +17,7 @@ import (
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-func TestService_Tracked_whoIsOne(t *testing.T) {
+func TestService_Track_whoIsOne(t *testing.T) {
 	w := newWorld(t)
 	for i, c := range []struct {
 		name, one, two string // the columns after the status
@@ -45,6 +45,16 @@ func TestService_Tracked_whoIsOne(t *testing.T) {
 		{"in one permit", ",Acme,,,,,Acme Inc", ",,,,,,", 1},
 		{"two in one permit", ",Acme,,,,Maria Lopez,", ",,,,,,", 2},
 		{"nobody", ",,,,,,", ",,,,,,", 0},
+		{"no license", ",Acme,N/A,,,,", ",Bolt,N/A,,,,", 2},
+		{"no license, one company", ",Acme,N/A,,,,", ",Acme Inc,n/a,,,,", 1},
+		{"no license, one phone", ",Acme,N/A,(813) 555-0142,,,", ",Acme,none,813-555-0142,,,", 1},
+		{"no e-mail", ",Acme,,,none,,", ",Bolt,,,none,,", 2},
+		{"no e-mail, one license", ",Acme,CBC1,,none,,", ",Bolt,CBC1,,n/a,,", 1},
+		{"e-mail without a domain", ",Acme,,,office@,,", ",Bolt,,,office@,,", 2},
+		{"no phone", ",Acme,,000-0000,,,", ",Bolt,,000-0000,,,", 2},
+		{"no phone, other company alone", ",Acme,,000-0000,,,", "Maria Lopez,,,000-0000,,,", 2},
+		{"no phone, one e-mail", ",Acme,,000-0000,a@acme.example,,", ",Bolt,,999-9999,a@acme.example,,", 1},
+		{"no name, license, phone or e-mail alike", ",,N/A,,,,", ",,,,none,,", 2},
 	} {
 		w.importRows(t, fmt.Sprintf("D-%d-1,Issued,%s\nD-%d-2,Issued,%s\n", i, c.one, i, c.two))
 		organization := w.newOrganization(t)
@@ -56,7 +66,26 @@ func TestService_Tracked_whoIsOne(t *testing.T) {
 	w.checkLinks(t)
 }
 
-func TestService_Tracked_values(t *testing.T) {
+// TestService_Track_states has licenses of one number in two states, each of which numbers its own.
+func TestService_Track_states(t *testing.T) {
+	w := newWorld(t)
+	w.importRows(t, "T-1,Issued,,Acme,CBC1,,,,\nT-2,Issued,,Acme Roofing,cbc1,,,,\n")
+	for slug, name := range map[string]string{"atlanta": "GA", "naples": "FL"} {
+		err := w.tryImportOf(t.Context(), "jurisdiction: {slug: "+slug+", name: City of "+slug+", region: "+name+"}",
+			"PermitNum,StatusCurrent,ContractorCompanyName,ContractorLicNum\n"+slug+",Issued,Bolt "+name+",CBC1\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.watch(t, w.organization, "T-1", "T-2", "naples", "atlanta")
+	want := []string{"company Bolt FL [contractor] [CBC1] 3", "company Bolt GA [contractor] [CBC1] 1"}
+	if diff := cmp.Diff(want, w.summaries(t, w.organization), cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("contacts (-want +got):\n%s", diff)
+	}
+	w.checkLinks(t)
+}
+
+func TestService_Track_values(t *testing.T) {
 	w := newWorld(t)
 	w.importFile(t, `PermitNum,ContractorFullName,ContractorCompanyName,ContractorLicNum,ContractorPhone,ContractorEmail,ContractorAddress1,ContractorCity,ContractorState,ContractorZip,Owner,Applicant
 V-1,Maria Lopez,Acme Roofing,CBC2,813-555-0100,office@acme.example,1 Palm Ave,Tampa,FL,33601,,
@@ -68,7 +97,7 @@ V-3,,,cbc2,,,,Naples,FL,,,Acme Roofing
 	want := []contacts.Contact{
 		{
 			EntityType: "company", Name: "Acme Roofing Inc", Person: "Maria Lopez", Company: "Acme Roofing Inc", Phone: "(813) 555-0100",
-			Email: "Office@Acme.example", Address: "Naples, FL", Roles: []string{"contractor"}, Licenses: []string{"CBC1", "CBC2", "cbc2"},
+			Email: "Office@Acme.example", Address: "Naples, FL", Roles: []string{"contractor"}, Licenses: []string{"CBC1", "CBC2"},
 			PermitCount: 3, MergedIDs: []uuid.UUID{},
 		},
 		{
@@ -89,14 +118,14 @@ V-3,,,cbc2,,,,Naples,FL,,,Acme Roofing
 	}
 }
 
-func TestService_Tracked_names(t *testing.T) {
+func TestService_Track_names(t *testing.T) {
 	w := newWorld(t)
 	for i, c := range []struct{ party, want string }{
-		{"Maria Lopez,Acme,CBC1,555,a@x.example,,", "company Acme [contractor] [CBC1] 1"},
-		{"Maria Lopez,,CBC1,555,a@x.example,,", "person Maria Lopez [contractor] [CBC1] 1"},
-		{",,CBC1,555,a@x.example,,", "person a@x.example [contractor] [CBC1] 1"},
-		{",,CBC1,555,,,", "person CBC1 [contractor] [CBC1] 1"},
-		{",,,555,,,", "person 555 [contractor] [] 1"},
+		{"Maria Lopez,Acme,CBC1,(813) 555-0142,a@x.example,,", "company Acme [contractor] [CBC1] 1"},
+		{"Maria Lopez,,CBC1,(813) 555-0142,a@x.example,,", "person Maria Lopez [contractor] [CBC1] 1"},
+		{",,CBC1,(813) 555-0142,a@x.example,,", "person a@x.example [contractor] [CBC1] 1"},
+		{",,CBC1,(813) 555-0142,,,", "person CBC1 [contractor] [CBC1] 1"},
+		{",,,(813) 555-0142,,,", "person (813) 555-0142 [contractor] [] 1"},
 		{",,,,,Maria Lopez,", "person Maria Lopez [owner] [] 1"},
 		{",Acme,,,,,Acme", "company Acme [applicant contractor] [] 1"},
 	} {
@@ -110,7 +139,7 @@ func TestService_Tracked_names(t *testing.T) {
 	}
 }
 
-func TestService_Tracked_merges(t *testing.T) {
+func TestService_Track_merges(t *testing.T) {
 	w := newWorld(t)
 	w.importRows(t, `M-1,Issued,,Acme Works,CBC1,,,,
 M-2,Issued,,Acme,,,a@acme.example,,
@@ -154,7 +183,7 @@ M-5,Issued,,Acme Group,CBC1,8135550100,,,
 	w.checkLinks(t)
 }
 
-func TestService_Tracked_untracked(t *testing.T) {
+func TestService_Track_untracked(t *testing.T) {
 	w := newWorld(t)
 	w.importRows(t, "U-1,Issued,Maria Lopez,Acme,CBC1,8135550100,a@acme.example,,\nU-2,Issued,Maria Lopez,Acme,CBC1,8135550100,a@acme.example,,\n")
 	w.watch(t, w.organization, "U-1", "U-2")
@@ -183,7 +212,7 @@ func TestService_Tracked_untracked(t *testing.T) {
 	}
 }
 
-func TestService_Tracked_watchlistAndPortfolio(t *testing.T) {
+func TestService_Track_watchlistAndPortfolio(t *testing.T) {
 	w := newWorld(t)
 	w.importRows(t, "P-1,Issued,,Acme,CBC1,,,,\n")
 	w.watch(t, w.organization, "P-1")

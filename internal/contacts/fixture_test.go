@@ -37,8 +37,8 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{db: pgtest.Open(t)}
 	w.Service = contacts.NewService(w.db, newID)
-	w.watchlist = watchlist.NewService(w.db, w.Tracked, time.Now)
-	w.conditions = conditions.NewService(w.db, w.Tracked, time.Now, newID)
+	w.watchlist = watchlist.NewService(w.db, w.Track, time.Now)
+	w.conditions = conditions.NewService(w.db, w.Track, time.Now, newID)
 	w.organization, w.other = w.newOrganization(t), w.newOrganization(t)
 	return w
 }
@@ -75,11 +75,16 @@ func (w *world) importFile(t *testing.T, text string) {
 }
 
 func (w *world) tryImport(ctx context.Context, text string) error {
-	s, err := ingest.ParseSource(strings.NewReader(source), "tampa")
+	return w.tryImportOf(ctx, source, text)
+}
+
+// tryImportOf imports the text of a source, and leaves the contacts to Drain.
+func (w *world) tryImportOf(ctx context.Context, source, text string) error {
+	s, err := ingest.ParseSource(strings.NewReader(source), "source")
 	if err != nil {
 		return err
 	}
-	files := []ingest.File{{Name: "tampa.csv", Reader: strings.NewReader(text)}}
+	files := []ingest.File{{Name: "source.csv", Reader: strings.NewReader(text)}}
 	_, err = ingest.NewImporter(w.db, time.Now, newID).Import(ctx, s, files, ingest.Progress{})
 	return err
 }
@@ -216,7 +221,13 @@ func (w *world) checkLinks(t *testing.T) {
 		}
 		for len(permits) > 0 {
 			n := min(200, len(permits))
-			err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error { return w.Tracked(t.Context(), tx, organization, permits[:n]) })
+			err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+				then, err := w.Track(t.Context(), tx, organization)
+				if err != nil {
+					return err
+				}
+				return then(permits[:n])
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/conditions"
+	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -186,6 +190,91 @@ func TestService_Drain_parallel(t *testing.T) {
 	w.drain(t)
 	if diff := cmp.Diff(map[string]int{"company 450": 1, "person 1": 450}, w.counts(t)); diff != "" {
 		t.Errorf("contacts by type and permits (-want +got):\n%s", diff)
+	}
+	w.checkLinks(t)
+}
+
+// TestService_Drain_oneFails has the database refuse one organization's contacts: the others get theirs.
+func TestService_Drain_oneFails(t *testing.T) {
+	w := newWorld(t)
+	w.importRows(t, "E-1,Issued,,Acme,CBC1,,,,\n")
+	w.watch(t, w.organization, "E-1")
+	w.watch(t, w.other, "E-1")
+	for i, c := range []struct{ failing, healthy uuid.UUID }{{w.organization, w.other}, {w.other, w.organization}} {
+		license := fmt.Sprint("CBC", i+2)
+		before := w.summaries(t, c.failing)
+		if err := w.tryImport(t.Context(), header+"E-1,Issued,,Firm "+license+","+license+",,,,\n"); err != nil {
+			t.Fatal(err)
+		}
+		w.refuse(t, c.failing)
+		if err := w.Drain(t.Context()); err == nil || !strings.Contains(err.Error(), "refused") || !strings.Contains(err.Error(), c.failing.String()) {
+			t.Errorf("Drain = %v, want what was refused and of which organization", err)
+		}
+		summary := "company Firm " + license + " [contractor] [" + license + "] 1"
+		if got := w.summaries(t, c.healthy); !slices.Contains(got, summary) {
+			t.Errorf("the healthy organization's contacts are %q, want %q among them", got, summary)
+		}
+		if diff := cmp.Diff(before, w.summaries(t, c.failing)); diff != "" {
+			t.Errorf("the failing organization's contacts (-before +after):\n%s", diff)
+		}
+		if got := w.backlog(t); got != 1 {
+			t.Errorf("the backlog has %d rows, want the failing organization's one", got)
+		}
+		w.exec(t, "drop trigger refuse on contact_parties")
+		w.drain(t)
+		if got := w.summaries(t, c.failing); !slices.Contains(got, summary) {
+			t.Errorf("after it recovered the organization's contacts are %q, want %q among them", got, summary)
+		}
+	}
+	w.checkLinks(t)
+}
+
+// refuse has the database refuse new links of an organization's contacts.
+func (w *world) refuse(t *testing.T, organization uuid.UUID) {
+	t.Helper()
+	w.exec(t, "create or replace function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$")
+	w.exec(t, "create trigger refuse before insert on contact_parties for each row when (new.organization_id = '"+organization.String()+"') execute function refuse()")
+}
+
+func (w *world) exec(t *testing.T, statement string) {
+	t.Helper()
+	if _, err := w.db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestService_Track_beforeDrain tracks a permit while another one of the same contact waits for Drain to see that it is
+// somebody else's by now.
+func TestService_Track_beforeDrain(t *testing.T) {
+	w := newWorld(t)
+	w.importRows(t, "P-1,Issued,,Acme,CBC1,,a@acme.example,,\nP-2,Issued,,Acme,CBC1,,a@acme.example,,\n")
+	w.watch(t, w.organization, "P-2")
+	id := w.only(t, w.organization).ID
+	if err := w.tryImport(t.Context(), header+"P-2,Issued,Juan Diaz,Bolt,CBC2,(813) 555-0142,b@bolt.example,,\n"); err != nil {
+		t.Fatal(err)
+	}
+	w.watch(t, w.organization, "P-1")
+	acme := contacts.Contact{
+		ID: id, EntityType: "company", Name: "Acme", Company: "Acme", Email: "a@acme.example", Roles: []string{"contractor"}, Licenses: []string{"CBC1"},
+		PermitCount: 1, MergedIDs: []uuid.UUID{},
+	}
+	ignore := cmpopts.IgnoreFields(contacts.Contact{}, "CreatedAt", "UpdatedAt")
+	counted := acme
+	counted.PermitCount = 2 // who stands on P-2 by now is found by Drain
+	if diff := cmp.Diff([]contacts.Contact{counted}, w.all(t, w.organization, contacts.Filter{}), ignore); diff != "" {
+		t.Errorf("before Drain (-want +got):\n%s", diff)
+	}
+	w.drain(t)
+	want := []contacts.Contact{acme, {
+		EntityType: "company", Name: "Bolt", Person: "Juan Diaz", Company: "Bolt", Phone: "(813) 555-0142", Email: "b@bolt.example",
+		Roles: []string{"contractor"}, Licenses: []string{"CBC2"}, PermitCount: 1, MergedIDs: []uuid.UUID{},
+	}}
+	got := w.all(t, w.organization, contacts.Filter{})
+	if len(got) == 2 {
+		want[1].ID = got[1].ID
+	}
+	if diff := cmp.Diff(want, got, ignore); diff != "" {
+		t.Errorf("after Drain (-want +got):\n%s", diff)
 	}
 	w.checkLinks(t)
 }

@@ -69,17 +69,17 @@ func (p *poller) until(ctx context.Context, done <-chan struct{}) error {
 // everyone makes rows of permits K-0 to K-39 whose parties share licenses, e-mail addresses and phones at random, so that
 // contacts come, go and merge.
 func everyone(random *rand.Rand) string {
-	some := func(prefix string, n int) string {
+	some := func(format string, n int) string {
 		if random.IntN(3) == 0 {
 			return ""
 		}
-		return fmt.Sprint(prefix, random.IntN(n))
+		return fmt.Sprintf(format, random.IntN(n))
 	}
 	var b strings.Builder
 	b.WriteString(header)
 	for range 15 {
-		fmt.Fprintf(&b, "K-%d,Issued,%s,%s,%s,%s,%s,%s,%s\n", random.IntN(40), some("Person ", 9), some("Firm ", 9), some("CBC", 60), some("55501", 60),
-			some("mail", 60), some("Owner ", 30), some("Firm ", 9))
+		fmt.Fprintf(&b, "K-%d,Issued,%s,%s,%s,%s,%s,%s,%s\n", random.IntN(40), some("Person %d", 9), some("Firm %d", 9), some("CBC%d", 60),
+			some("(813) 555-01%02d", 60), some("mail%d@x.example", 60), some("Owner %d", 30), some("Firm %d", 9))
 	}
 	return b.String()
 }

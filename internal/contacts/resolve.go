@@ -2,8 +2,10 @@ package contacts
 
 import (
 	"bytes"
+	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/google/uuid"
 )
@@ -15,18 +17,21 @@ type party struct {
 	Company    string    `db:"company_key"` // "" when none is named
 	Person     string    `db:"person_key"`  // its words in alphabetical order
 	License    string    `db:"license"`     // in upper case
+	Region     string    `db:"region"`      // the state that the permit is of, which gives the license
 	Phone      string    `db:"phone"`
 	Email      string    `db:"email"`
 }
 
-// keys returns what makes the party the same contact as another: the license, the e-mail address, and the name together
-// with the phone number. The name alone only counts where there is nothing else. There is always one.
+// keys returns what makes the party the same contact as another: the license in its state, the e-mail address, and the
+// name together with the phone number. What cannot be any of these ("N/A", "none", 000-0000) does not count, and the name
+// alone only counts where there is nothing else. There is always one.
 func (p party) keys() []string {
 	var keys []string
-	if p.License != "" {
-		keys = append(keys, "license "+p.License)
+	if strings.ContainsFunc(p.License, unicode.IsDigit) {
+		keys = append(keys, "license "+p.Region+" "+p.License)
 	}
-	if p.Email != "" {
+	_, domain, _ := strings.Cut(p.Email, "@")
+	if _, err := mail.ParseAddress(p.Email); err == nil && strings.Contains(domain, ".") {
 		keys = append(keys, "email "+strings.ToLower(p.Email))
 	}
 	name := "company " + p.Company
@@ -34,13 +39,16 @@ func (p party) keys() []string {
 		name = "person " + p.Person
 	}
 	switch phone := digits(p.Phone); {
-	case phone != "":
+	case len(phone) >= shortestPhone && strings.Trim(phone, phone[:1]) != "":
 		keys = append(keys, name+" phone "+phone)
 	case keys == nil:
-		keys = append(keys, name)
+		keys = append(keys, strings.TrimSpace(name+" "+p.License+" "+p.Email+" "+p.Phone))
 	}
 	return keys
 }
+
+// shortestPhone is how many digits a number without an area code has (NANP).
+const shortestPhone = 7
 
 // digits returns the digits of a phone number, without the country code of North America (NANP).
 func digits(phone string) string {

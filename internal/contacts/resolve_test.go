@@ -16,7 +16,7 @@ func TestParty_keys(t *testing.T) {
 		party party
 		want  []string
 	}{
-		{party{}, []string{"person "}},
+		{party{}, []string{"person"}},
 		{party{Person: "lopez maria"}, []string{"person lopez maria"}},
 		{party{Company: "acme"}, []string{"company acme"}},
 		{party{Company: "acme", Person: "lopez maria"}, []string{"company acme"}},
@@ -24,12 +24,28 @@ func TestParty_keys(t *testing.T) {
 		{party{Company: "acme", Phone: "+1 813.555.0100"}, []string{"company acme phone 8135550100"}},
 		{party{Company: "acme", Person: "lopez maria", Phone: "813 555 0100"}, []string{"company acme phone 8135550100"}},
 		{party{Phone: "8135550100"}, []string{"person  phone 8135550100"}},
-		{party{Company: "acme", Phone: "none"}, []string{"company acme"}},
-		{party{Company: "acme", License: "CBC1"}, []string{"license CBC1"}},
+		{party{Phone: "555-0142"}, []string{"person  phone 5550142"}},
+		{party{Company: "acme", License: "CBC1", Region: "FL"}, []string{"license FL CBC1"}},
+		{party{Company: "acme", License: "CBC1", Region: "GA"}, []string{"license GA CBC1"}},
+		{party{Company: "acme", License: "1", Region: "FL"}, []string{"license FL 1"}},
+		{party{Company: "acme", License: "N/A", Region: "FL"}, []string{"company acme N/A"}},
+		{party{Company: "acme", Phone: "none"}, []string{"company acme   none"}},
+		{party{Company: "acme", Phone: "000-0000"}, []string{"company acme   000-0000"}},
+		{party{Company: "acme", Phone: "(999) 999-9999"}, []string{"company acme   (999) 999-9999"}},
+		{party{Company: "acme", Phone: "1-000-000-0000"}, []string{"company acme   1-000-000-0000"}},
+		{party{Company: "acme", Phone: "813-555"}, []string{"company acme   813-555"}},
+		{party{Company: "acme", Email: "none"}, []string{"company acme  none"}},
+		{party{Company: "acme", Email: "n/a@none"}, []string{"company acme  n/a@none"}},
+		{party{Company: "acme", Email: "acme.example"}, []string{"company acme  acme.example"}},
+		{party{Company: "acme", Email: "a.b@acme"}, []string{"company acme  a.b@acme"}},
+		{party{Person: "lopez maria", License: "NONE", Email: "none", Phone: "n/a"}, []string{"person lopez maria NONE none n/a"}},
+		{party{License: "N/A", Email: "a@b.example"}, []string{"email a@b.example"}},
+		{party{Company: "acme", License: "N/A", Phone: "(813) 555-0142"}, []string{"company acme phone 8135550142"}},
+		{party{Company: "acme", License: "CBC1", Region: "FL", Email: "none", Phone: "0"}, []string{"license FL CBC1"}},
 		{party{Company: "acme", Email: "Office@Acme.Example"}, []string{"email office@acme.example"}},
 		{
-			party{Company: "acme", Person: "x", License: "CBC1", Email: "a@b.example", Phone: "5550100"},
-			[]string{"license CBC1", "email a@b.example", "company acme phone 5550100"},
+			party{Company: "acme", Person: "x", License: "CBC1", Region: "FL", Email: "a@b.example", Phone: "5550142"},
+			[]string{"license FL CBC1", "email a@b.example", "company acme phone 5550142"},
 		},
 	} {
 		if diff := cmp.Diff(c.want, c.party.keys()); diff != "" {
@@ -54,9 +70,9 @@ func TestDigits(t *testing.T) {
 func nth(n int) uuid.UUID { return uuid.MustParse(fmt.Sprintf("01980a3c-5e00-7d21-8f4e-%012d", n)) }
 
 func TestResolve(t *testing.T) {
-	license := func(l string) party { return party{License: l} }
+	license := func(l string) party { return party{License: l, Region: "FL"} }
 	email := func(e string) party { return party{Email: e} }
-	both := func(l, e string) party { return party{License: l, Email: e} }
+	both := func(l, e string) party { return party{License: l, Region: "FL", Email: e} }
 	for name, c := range map[string]struct {
 		parties []party
 		known   map[string]uuid.UUID
@@ -68,66 +84,66 @@ func TestResolve(t *testing.T) {
 			nil,
 			resolution{
 				of: []uuid.UUID{nth(100), nth(101)}, created: []uuid.UUID{nth(100), nth(101)},
-				keys: map[string]uuid.UUID{"license L1": nth(100), "license L2": nth(101)},
+				keys: map[string]uuid.UUID{"license FL L1": nth(100), "license FL L2": nth(101)},
 			},
 		},
 		"one twice": {
 			[]party{license("L1"), license("L1")},
 			nil,
-			resolution{of: []uuid.UUID{nth(100), nth(100)}, created: []uuid.UUID{nth(100)}, keys: map[string]uuid.UUID{"license L1": nth(100)}},
+			resolution{of: []uuid.UUID{nth(100), nth(100)}, created: []uuid.UUID{nth(100)}, keys: map[string]uuid.UUID{"license FL L1": nth(100)}},
 		},
 		"a known one": {
 			[]party{license("L1")},
-			map[string]uuid.UUID{"license L1": nth(1)},
+			map[string]uuid.UUID{"license FL L1": nth(1)},
 			resolution{of: []uuid.UUID{nth(1)}},
 		},
 		"a known one with a new key": {
-			[]party{both("L1", "a@x")},
-			map[string]uuid.UUID{"license L1": nth(1)},
-			resolution{of: []uuid.UUID{nth(1)}, keys: map[string]uuid.UUID{"email a@x": nth(1)}},
+			[]party{both("L1", "a@x.example")},
+			map[string]uuid.UUID{"license FL L1": nth(1)},
+			resolution{of: []uuid.UUID{nth(1)}, keys: map[string]uuid.UUID{"email a@x.example": nth(1)}},
 		},
 		"a chain, A-B by license, B-C by e-mail": {
-			[]party{license("L1"), both("L1", "a@x"), email("a@x")},
+			[]party{license("L1"), both("L1", "a@x.example"), email("a@x.example")},
 			nil,
 			resolution{
 				of: []uuid.UUID{nth(100), nth(100), nth(100)}, created: []uuid.UUID{nth(100)},
-				keys: map[string]uuid.UUID{"license L1": nth(100), "email a@x": nth(100)},
+				keys: map[string]uuid.UUID{"license FL L1": nth(100), "email a@x.example": nth(100)},
 			},
 		},
 		"a chain whose link comes last": {
-			[]party{license("L1"), email("a@x"), email("b@x"), both("L2", "b@x"), both("L1", "a@x"), both("L2", "a@x")},
+			[]party{license("L1"), email("a@x.example"), email("b@x.example"), both("L2", "b@x.example"), both("L1", "a@x.example"), both("L2", "a@x.example")},
 			nil,
 			resolution{
 				of: []uuid.UUID{nth(100), nth(100), nth(100), nth(100), nth(100), nth(100)}, created: []uuid.UUID{nth(100)},
-				keys: map[string]uuid.UUID{"license L1": nth(100), "license L2": nth(100), "email a@x": nth(100), "email b@x": nth(100)},
+				keys: map[string]uuid.UUID{"license FL L1": nth(100), "license FL L2": nth(100), "email a@x.example": nth(100), "email b@x.example": nth(100)},
 			},
 		},
 		"two known ones turn out to be one": {
-			[]party{both("L1", "a@x")},
-			map[string]uuid.UUID{"license L1": nth(2), "email a@x": nth(1)},
+			[]party{both("L1", "a@x.example")},
+			map[string]uuid.UUID{"license FL L1": nth(2), "email a@x.example": nth(1)},
 			resolution{of: []uuid.UUID{nth(1)}, merged: map[uuid.UUID]uuid.UUID{nth(2): nth(1)}},
 		},
 		"three known ones over two parties": {
-			[]party{both("L1", "a@x"), both("L2", "b@x"), both("L2", "a@x")},
-			map[string]uuid.UUID{"license L1": nth(3), "email a@x": nth(7), "license L2": nth(5)},
+			[]party{both("L1", "a@x.example"), both("L2", "b@x.example"), both("L2", "a@x.example")},
+			map[string]uuid.UUID{"license FL L1": nth(3), "email a@x.example": nth(7), "license FL L2": nth(5)},
 			resolution{
-				of: []uuid.UUID{nth(3), nth(3), nth(3)}, keys: map[string]uuid.UUID{"email b@x": nth(3)},
+				of: []uuid.UUID{nth(3), nth(3), nth(3)}, keys: map[string]uuid.UUID{"email b@x.example": nth(3)},
 				merged: map[uuid.UUID]uuid.UUID{nth(7): nth(3), nth(5): nth(3)},
 			},
 		},
 		"two parties that are one over a contact alone": {
-			[]party{license("L1"), both("L2", "c@x"), email("b@x"), both("L3", "b@x")},
-			map[string]uuid.UUID{"license L1": nth(1), "email c@x": nth(1), "email b@x": nth(2)},
+			[]party{license("L1"), both("L2", "c@x.example"), email("b@x.example"), both("L3", "b@x.example")},
+			map[string]uuid.UUID{"license FL L1": nth(1), "email c@x.example": nth(1), "email b@x.example": nth(2)},
 			resolution{
 				of:   []uuid.UUID{nth(1), nth(1), nth(2), nth(2)},
-				keys: map[string]uuid.UUID{"license L2": nth(1), "license L3": nth(2)},
+				keys: map[string]uuid.UUID{"license FL L2": nth(1), "license FL L3": nth(2)},
 			},
 		},
 		"two contacts of which one is known under the other's party": {
-			[]party{both("L1", "a@x"), both("L9", "z@x")},
-			map[string]uuid.UUID{"license L1": nth(1), "email a@x": nth(4), "license L9": nth(4)},
+			[]party{both("L1", "a@x.example"), both("L9", "z@x.example")},
+			map[string]uuid.UUID{"license FL L1": nth(1), "email a@x.example": nth(4), "license FL L9": nth(4)},
 			resolution{
-				of: []uuid.UUID{nth(1), nth(1)}, keys: map[string]uuid.UUID{"email z@x": nth(1)},
+				of: []uuid.UUID{nth(1), nth(1)}, keys: map[string]uuid.UUID{"email z@x.example": nth(1)},
 				merged: map[uuid.UUID]uuid.UUID{nth(4): nth(1)},
 			},
 		},
@@ -161,7 +177,8 @@ func TestResolve_inAnyPortions(t *testing.T) {
 		parties := make([]party, 40)
 		for i := range parties {
 			parties[i] = party{
-				Position: int16(i), License: pick(random, "L", 40), Email: pick(random, "e", 40), Phone: pick(random, "555", 30), Company: pick(random, "c", 10),
+				Position: int16(i), License: pick(random, "L%d", 40), Region: pick(random, "R%d", 2), Email: pick(random, "e%d@x.example", 40),
+				Phone: pick(random, "813555%04d", 30), Company: pick(random, "c%d", 10),
 			}
 		}
 		whole := together(parties, resolve(parties, nil, uuid.New).of)
@@ -173,11 +190,11 @@ func TestResolve_inAnyPortions(t *testing.T) {
 }
 
 // pick returns one of n names, or none in half of the cases.
-func pick(random *rand.Rand, prefix string, n int) string {
+func pick(random *rand.Rand, format string, n int) string {
 	if random.IntN(2) == 0 {
 		return ""
 	}
-	return fmt.Sprint(prefix, random.IntN(n))
+	return fmt.Sprintf(format, random.IntN(n))
 }
 
 // resolvePortions resolves so many parties at once, and keeps what is known in between.

@@ -21,23 +21,24 @@ import (
 var sqlText string
 
 var (
-	statements          = postgres.ParseStatements(sqlText)
-	lockSQL             = statements.Get("lock")
-	enqueueSQL          = statements.Get("enqueue")
-	enqueueTrackedSQL   = statements.Get("enqueueTracked")
-	nextOrganizationSQL = statements.Get("nextOrganization")
-	takeSQL             = statements.Get("take")
-	unlinkSQL           = statements.Get("unlink")
-	listPartiesSQL      = statements.Get("listParties")
-	knownKeysSQL        = statements.Get("knownKeys")
-	createSQL           = statements.Get("create")
-	mergePartiesSQL     = statements.Get("mergeParties")
-	mergeKeysSQL        = statements.Get("mergeKeys")
-	mergeContactsSQL    = statements.Get("mergeContacts")
-	touchSQL            = statements.Get("touch")
-	addKeysSQL          = statements.Get("addKeys")
-	linkSQL             = statements.Get("link")
-	describeSQL         = statements.Get("describe")
+	statements        = postgres.ParseStatements(sqlText)
+	lockSQL           = statements.Get("lock")
+	enqueueSQL        = statements.Get("enqueue")
+	enqueueTrackedSQL = statements.Get("enqueueTracked")
+	listBehindSQL     = statements.Get("listBehind")
+	takeSQL           = statements.Get("take")
+	settleSQL         = statements.Get("settle")
+	unlinkSQL         = statements.Get("unlink")
+	listPartiesSQL    = statements.Get("listParties")
+	knownKeysSQL      = statements.Get("knownKeys")
+	createSQL         = statements.Get("create")
+	mergePartiesSQL   = statements.Get("mergeParties")
+	mergeKeysSQL      = statements.Get("mergeKeys")
+	mergeContactsSQL  = statements.Get("mergeContacts")
+	touchSQL          = statements.Get("touch")
+	addKeysSQL        = statements.Get("addKeys")
+	linkSQL           = statements.Get("link")
+	describeSQL       = statements.Get("describe")
 )
 
 type row struct {
@@ -134,20 +135,23 @@ func enqueueTracked(ctx context.Context, tx *postgres.Tx, permits []uuid.UUID) e
 	return exec(ctx, tx, "leave contacts for later", enqueueTrackedSQL, pq.Array(permits))
 }
 
-// nextOrganization returns an organization that has something in the backlog, if there is one.
-func nextOrganization(ctx context.Context, q postgres.Querier) (organization uuid.UUID, found bool, err error) {
-	switch err := q.GetContext(ctx, &organization, nextOrganizationSQL); {
-	case errors.Is(err, sql.ErrNoRows):
-		return organization, false, nil
-	case err != nil:
-		return organization, false, fmt.Errorf("look into the contacts' backlog: %w", err)
+// listBehind returns the organizations that have something in the backlog.
+func listBehind(ctx context.Context, q postgres.Querier) ([]uuid.UUID, error) {
+	var behind []uuid.UUID
+	if err := q.SelectContext(ctx, &behind, listBehindSQL); err != nil {
+		return nil, fmt.Errorf("look into the contacts' backlog: %w", err)
 	}
-	return organization, true, nil
+	return behind, nil
 }
 
 // take takes permits out of an organization's backlog.
 func take(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, most int) ([]uuid.UUID, error) {
 	return selectIDs(ctx, tx, "take permits out of the contacts' backlog", takeSQL, organization, most)
+}
+
+// settle takes permits out of the backlog whose contacts are found now.
+func settle(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error {
+	return exec(ctx, tx, "take permits out of the contacts' backlog", settleSQL, organization, pq.Array(permits))
 }
 
 // unlink parts permits from their contacts, and returns these.

@@ -50,7 +50,7 @@ func NewSeeder(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *S
 	found := contacts.NewService(db, newID)
 	return &Seeder{
 		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID), permits: permits.NewService(db),
-		watchlist: watchlist.NewService(db, found.Tracked, now), conditions: conditions.NewService(db, found.Tracked, now, newID),
+		watchlist: watchlist.NewService(db, found.Track, now), conditions: conditions.NewService(db, found.Track, now, newID),
 		contacts: found, importer: ingest.NewImporter(db, now, newID),
 	}
 }

@@ -155,6 +155,54 @@ func TestNew_getsFeesAndInspections(t *testing.T) {
 	}
 }
 
+func TestNew_getsOwn(t *testing.T) {
+	w := newWorld(t)
+	ids := w.own(t)
+	permit := data(t, w.get(t, "/v1/permits/"+ids["permit_uuid"]))
+	watchlist, _ := permit["watchlist"].(map[string]any)
+	notes, _ := permit["notes"].([]any)
+	if len(watchlist["tags"].([]any)) != 1 || watchlist["priority"] != "none" || len(notes) != 1 || notes[0].(map[string]any)["body"] != "secret note" {
+		t.Errorf("watchlist = %v, notes = %v; want one tag and one note", watchlist, notes)
+	}
+	if got := permit["condition_ids"].([]any); len(got) != 1 || got[0] != ids["condition_id"] {
+		t.Errorf("condition_ids = %v, want %s", got, ids["condition_id"])
+	}
+	l, _ := w.list(t, "/v1/permits?scope=all&q=B-4")
+	if other := data(t, w.get(t, "/v1/permits/"+l.Data[0].UUID)); other["watchlist"] != nil || len(other["notes"].([]any))+len(other["condition_ids"].([]any)) != 0 {
+		t.Errorf("a permit that is not tracked has %v", other)
+	}
+}
+
+func TestNew_pollsOn(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/v1/permits?", "/v1/permits?scope=all&", "/v1/contacts?"} {
+		next := "2020-01-01T00:00:00Z"
+		for round, want := range []bool{true, true, true} {
+			a := w.get(t, path+"per_page=100&updated_since="+url.QueryEscape(next))
+			var l struct {
+				Data []any
+				Meta struct {
+					NextUpdatedSince string `json:"next_updated_since"`
+				}
+			}
+			if err := json.Unmarshal(a.body, &l); err != nil || l.Meta.NextUpdatedSince == "" {
+				t.Fatalf("GET %s = %d %s, %v", path, a.status, a.body, err)
+			}
+			if got := len(l.Data) > 0; got != want {
+				t.Errorf("%s: poll %d since %s has %d items", path, round, next, len(l.Data))
+			}
+			if round > 0 && l.Meta.NextUpdatedSince != next {
+				t.Errorf("%s: poll %d goes on at %s, want %s: nothing changed", path, round, l.Meta.NextUpdatedSince, next)
+			}
+			next = l.Meta.NextUpdatedSince
+		}
+		quiet := w.get(t, path+"updated_since=2999-01-01T00:00:00Z")
+		if !strings.Contains(string(quiet.body), `"next_updated_since":"2999-01-01T00:00:00Z"`) {
+			t.Errorf("%s: a poll that finds nothing goes on with %s", path, quiet.body)
+		}
+	}
+}
+
 func TestNew_entityTag(t *testing.T) {
 	w := newWorld(t)
 	first := w.get(t, "/v1/me")

@@ -46,7 +46,7 @@ func echoProblem(e *echo.HTTPError) (*problem.Error, bool) {
 		text, _ := e.Message.(string)
 		text, found := strings.CutPrefix(text, "Invalid format for parameter ")
 		if name, _, ok := strings.Cut(text, ":"); found && ok {
-			return problem.Parameter(name, "format", "cannot be read"), true
+			return problem.Parameter(name, "format", "cannot be read: write whole numbers without a fraction, and instants as 2026-01-23T10:45:00Z"), true
 		}
 	}
 	return nil, false
@@ -59,9 +59,16 @@ func (s *server) render(p *problem.Error, requestID string) ([]byte, error) {
 		DocURL: s.publicURL + "/docs/errors#" + p.Code, Details: make([]api.ErrorDetail, len(p.Details)),
 	}
 	for i, d := range p.Details {
-		e.Details[i] = api.ErrorDetail{In: api.ErrorLocation(d.In), Pointer: d.Pointer, Code: d.Code, Message: d.Message}
+		e.Details[i] = api.ErrorDetail{In: api.ErrorLocation(d.In), Pointer: d.Pointer, Code: d.Code, Message: d.Message, Value: optional(d.Value)}
 	}
 	return json.Marshal(api.ErrorResponse{Error: e})
+}
+
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
 }
 
 // writeFailure puts the failure's headers into the answer and returns the rest, and puts its cause into the

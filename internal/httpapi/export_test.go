@@ -7,19 +7,21 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestExport_formats(t *testing.T) {
 	w := newWorld(t)
-	text := w.get(t, "/v1/permits/export?format=csv&scope=all&sort=-filed_date")
+	text := w.get(t, "/v1/permits/export?format=csv&scope=all")
 	lines, err := csv.NewReader(strings.NewReader(string(text.body))).ReadAll()
 	if err != nil || text.status != http.StatusOK || text.header.Get("Content-Type") != "text/csv" || text.header.Get("Content-Disposition") != `attachment; filename="permits.csv"` {
 		t.Fatalf("csv = %d %v, %v", text.status, text.header, err)
 	}
-	if len(lines) != 5 || lines[0][1] != "permit_number" || lines[1][1] != "B-3" || lines[4][1] != "B-4" || lines[3][18] != "1000.50" {
-		t.Errorf("csv = %q, want the header and B-3 to B-4", lines)
+	if len(lines) != 5 || lines[0][1] != "permit_number" || lines[1][1] != "B-1" || lines[4][1] != "B-4" || lines[1][7] != "1 Palm Ave, Tampa, FL 33601" || lines[1][19] != "1000.50" {
+		t.Errorf("csv = %q, want the header and B-1 to B-4", lines)
 	}
 	text = w.get(t, "/v1/permits/export?format=ndjson")
 	list := w.get(t, "/v1/permits")
@@ -54,6 +56,17 @@ func TestExport_formats(t *testing.T) {
 			t.Errorf("empty %s = %d %s", format, a.status, a.body)
 		}
 	}
+}
+
+// freed waits until the organization may begin another export.
+func (w *world) freed(t *testing.T) {
+	t.Helper()
+	for range 10_000 {
+		if a := w.get(t, "/v1/permits/export?format=csv"); a.status == http.StatusOK {
+			return
+		}
+	}
+	t.Fatal("the places of exports that ended are not free again")
 }
 
 // many adds so many permits with a description of so many characters.
@@ -140,12 +153,41 @@ func TestExport_twoAtOnce(t *testing.T) {
 		t.Errorf("the third export = %d %s, want 429 too_many_exports", third.status, third.body)
 	}
 	hangUp()
-	for {
-		if a := w.get(t, "/v1/permits/export?format=csv"); a.status == http.StatusOK {
-			break
-		}
-	}
+	w.freed(t)
 	if got := w.count(t, "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query like '%permits p%' and pid <> pg_backend_pid()"); got != 0 {
 		t.Errorf("%d statements still run, want none", got)
+	}
+}
+
+// TestExport_slowClient: a client that stops reading is cut off after its time for a page, and its place is free.
+func TestExport_slowClient(t *testing.T) {
+	w := newWorld(t)
+	w.many(t, 3_000, 9_000)
+	w.exportTimeout = 200 * time.Millisecond
+	w.Config.Handler = w.handler(t, "enforce")
+	for range 2 {
+		if _, status := w.open(t, t.Context(), "ndjson"); status != http.StatusOK {
+			t.Fatalf("export = %d", status)
+		}
+	}
+	w.freed(t)
+	if !strings.Contains(w.log.String(), "cut an answer off") {
+		t.Errorf("the log does not say that an export was cut off:\n%s", w.log)
+	}
+}
+
+// TestExport_outlivesWriteTimeout: an export takes as long as it takes, if only each page is taken in time.
+func TestExport_outlivesWriteTimeout(t *testing.T) {
+	w := newWorld(t)
+	w.many(t, 3_000, 9_000)
+	server := httptest.NewUnstartedServer(w.Config.Handler)
+	server.Config.WriteTimeout = 50 * time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	w.URL = server.URL
+	body, _ := w.open(t, t.Context(), "ndjson")
+	text, err := io.ReadAll(body)
+	if lines := strings.Count(string(text), "\n"); err != nil || lines != 3_004 {
+		t.Errorf("%d lines, %v; want 3004", lines, err)
 	}
 }

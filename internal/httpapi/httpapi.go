@@ -2,6 +2,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"log/slog"
@@ -38,6 +39,7 @@ type Options struct {
 	PublicURL         string // without a slash at the end
 	ValidateResponses string // enforce, report or off
 	Docs              http.Handler
+	ExportTimeout     time.Duration // how long a client may take for one page of an export; 0 for 30 s
 	Now               func() time.Time
 	NewID             func() uuid.UUID
 }
@@ -79,6 +81,14 @@ type server struct {
 
 // New returns the handler of everything that the API address serves.
 func New(o Options) (http.Handler, error) {
+	e, err := newEcho(o)
+	if err != nil {
+		return nil, err
+	}
+	return head(e), nil
+}
+
+func newEcho(o Options) (*echo.Echo, error) {
 	operations, err := validation.New(gen.JSON)
 	if err != nil {
 		return nil, err
@@ -105,18 +115,18 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(newHandlers(o, check), nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
-	return head(e), nil
+	return e, nil
 }
 
 func newHandlers(o Options, check func(permit []byte) error) handlers {
 	found := contacts.NewService(o.DB, o.NewID)
 	return handlers{
-		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB), Check: check, Now: o.Now},
+		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB), Check: check, Now: o.Now, Timeout: cmp.Or(o.ExportTimeout, 30*time.Second)},
 		jurisdictionHandlers: jurisdictionHandlers{jurisdictions.Handlers{Jurisdictions: jurisdictions.NewService(o.DB, o.NewID)}},
 		organizationHandlers: organizationHandlers{organizations.Handlers{Organizations: organizations.NewService(o.DB, o.Now, o.NewID)}},
-		watchlistHandlers:    watchlistHandlers{watchlist.Handlers{Watchlist: watchlist.NewService(o.DB, found.Tracked, o.Now)}},
+		watchlistHandlers:    watchlistHandlers{watchlist.Handlers{Watchlist: watchlist.NewService(o.DB, found.Track, o.Now)}},
 		noteHandlers:         noteHandlers{notes.Handlers{Notes: notes.NewService(o.DB, o.Now, o.NewID)}},
-		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Tracked, o.Now, o.NewID)}},
+		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Track, o.Now, o.NewID)}},
 		contactHandlers:      contactHandlers{contacts.Handlers{Contacts: found}},
 	}
 }
@@ -126,7 +136,7 @@ var cors = middleware.CORSConfig{
 	AllowOrigins:  []string{"*"},
 	AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 	AllowHeaders:  []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"},
-	ExposeHeaders: []string{"ETag", "Link", "Location", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "WWW-Authenticate"},
+	ExposeHeaders: []string{"ETag", "Link", "Location", "Content-Disposition", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "WWW-Authenticate"},
 	MaxAge:        86400,
 }
 

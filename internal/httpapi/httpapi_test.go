@@ -58,11 +58,12 @@ func (b *logBuffer) Reset() {
 // world is a server with an organization, some keys, and a handful of permits.
 type world struct {
 	*httptest.Server
-	db           *postgres.DB
-	log          *logBuffer
-	metrics      *httpapi.Metrics
-	organization uuid.UUID
-	key          string // with every permission
+	db            *postgres.DB
+	log           *logBuffer
+	metrics       *httpapi.Metrics
+	organization  uuid.UUID
+	exportTimeout time.Duration
+	key           string // with every permission
 }
 
 const source = `
@@ -89,7 +90,7 @@ func newWorld(t *testing.T) *world {
 	w.key = w.newKey(t, identity.Admin, identity.Read, identity.Write)
 	found := contacts.NewService(w.db, newID)
 	for _, number := range []string{"B-1", "B-2"} {
-		if _, _, err := watchlist.NewService(w.db, found.Tracked, time.Now).Add(ctx, w.organization, watchlist.Create{PermitNumber: number}); err != nil {
+		if _, _, err := watchlist.NewService(w.db, found.Track, time.Now).Add(ctx, w.organization, watchlist.Create{PermitNumber: number}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,7 +108,7 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: reference, Now: time.Now, NewID: newID,
+		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Now: time.Now, NewID: newID,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -92,17 +92,21 @@ func milliseconds(d time.Duration) float64 {
 // recover turns a panic into a 500. An http.ErrAbortHandler goes on: it cuts the connection on purpose.
 func (s *server) recover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
-		writer := c.Response().Writer
 		defer func() {
 			switch r := recover(); r {
 			case nil:
 			case http.ErrAbortHandler:
 				panic(r)
 			default:
-				if c.Response().Writer != writer { // an operation's buffer, of which nothing was sent
-					c.Response().Writer, c.Response().Committed = writer, false
-				}
 				err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+				answer, buffered := c.Response().Writer.(*buffer)
+				switch {
+				case buffered && answer.sent:
+					s.endStream(c, err)
+					err = nil
+				case buffered: // nothing of it was sent
+					c.Response().Writer, c.Response().Committed = answer.ResponseWriter, false
+				}
 			}
 		}()
 		return next(c)

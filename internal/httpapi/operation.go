@@ -98,7 +98,7 @@ func (s *server) serve(c echo.Context, op *validation.Operation, next echo.Handl
 	ctx := identity.With(r.Context(), caller)
 	ctx = page.WithURL(ctx, s.public(r.URL))
 	r = r.WithContext(ctx)
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.Body = io.NopCloser(bytes.NewReader(validation.PlainIntegers(body)))
 	c.SetRequest(r)
 	if op.Method == http.MethodGet {
 		return s.call(c, op, next, answer)

@@ -56,7 +56,7 @@ func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) 
 	found := contacts.NewService(db, newID)
 	return &Importer{
 		db: db, jurisdictions: jurisdictions.NewService(db, newID), contacts: found,
-		conditions: conditions.NewService(db, found.Tracked, now, newID), now: now,
+		conditions: conditions.NewService(db, found.Track, now, newID), now: now,
 	}
 }
 

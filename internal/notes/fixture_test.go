@@ -86,11 +86,11 @@ func (w *world) newOrganization(t *testing.T) (organization, key uuid.UUID) {
 }
 
 func (w *world) conditions() *conditions.Service {
-	return conditions.NewService(w.db, contacts.NewService(w.db, newID).Tracked, time.Now, newID)
+	return conditions.NewService(w.db, contacts.NewService(w.db, newID).Track, time.Now, newID)
 }
 
 func (w *world) watchlist() *watchlist.Service {
-	return watchlist.NewService(w.db, contacts.NewService(w.db, newID).Tracked, time.Now)
+	return watchlist.NewService(w.db, contacts.NewService(w.db, newID).Track, time.Now)
 }
 
 func (w *world) watch(t *testing.T, organization uuid.UUID, number string) {

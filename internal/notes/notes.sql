@@ -35,7 +35,7 @@ select version from notes where organization_id = $1 and id = $2 for update
 
 -- name: update
 update notes set body = coalesce($3, body), version = version + 1, updated_at = $4
-where organization_id = $1 and id = $2
+where organization_id = $1 and id = $2 and body is distinct from $3 and $3 is not null
 
 -- name: remove
 delete from notes where organization_id = $1 and id = $2

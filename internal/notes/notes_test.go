@@ -172,18 +172,30 @@ func TestService_List_none(t *testing.T) {
 func TestService_Update(t *testing.T) {
 	w := newWorld(t)
 	want := w.create(t, "N-1", "first")
-	for i, body := range []*string{ptr("second"), nil, ptr("third")} {
+	for i, body := range []string{"second", "third"} {
 		w.now = noon.Add(time.Duration(i+1) * time.Minute)
-		if body != nil {
-			want.Body = *body
-		}
-		want.Version, want.UpdatedAt = int64(i+2), w.now
-		got, err := w.Update(t.Context(), w.organization, want.ID, nil, body)
+		want.Body, want.Version, want.UpdatedAt = body, int64(i+2), w.now
+		got, err := w.Update(t.Context(), w.organization, want.ID, nil, &body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Update to %q (-want +got):\n%s", want.Body, diff)
+		}
+	}
+}
+
+func TestService_Update_nothing(t *testing.T) {
+	w := newWorld(t)
+	want := w.create(t, "N-1", "first")
+	w.now = noon.Add(time.Minute)
+	for name, body := range map[string]*string{"no text": nil, "the same text": ptr("first")} {
+		got, err := w.Update(t.Context(), w.organization, want.ID, nil, body)
+		if err != nil {
+			t.Fatalf("%s: Update = %v", name, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Update to %s (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -3,11 +3,16 @@ package organizations
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
 )
 
 // Organization is a tenant, with the limits of its plan (a nil limit is none) and what is used of them.
@@ -40,14 +45,30 @@ func NewService(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *
 }
 
 // Get returns an organization, or NotFound.
-func (s *Service) Get(ctx context.Context, id uuid.UUID) (Organization, error) {
-	return get(ctx, postgres.From(ctx, s.db), id)
+func (s *Service) Get(ctx context.Context, organization uuid.UUID) (Organization, error) {
+	return get(ctx, postgres.From(ctx, s.db), organization)
 }
 
-// GetByName returns the id of the oldest organization of that name, or NotFound.
+// GetByName returns the id of the organization of that name. It returns NotFound, and ErrAmbiguous when several have it.
 func (s *Service) GetByName(ctx context.Context, name string) (uuid.UUID, error) {
-	return getByName(ctx, postgres.From(ctx, s.db), name)
+	found, err := listByName(ctx, postgres.From(ctx, s.db), name)
+	switch {
+	case err != nil:
+		return uuid.Nil, err
+	case len(found) == 0:
+		return uuid.Nil, problem.Missing("organization")
+	case len(found) > 1:
+		texts := make([]string, len(found))
+		for i, o := range found {
+			texts[i] = id.Format(id.Organization, o)
+		}
+		return uuid.Nil, fmt.Errorf("%w: use the id, one of %s", ErrAmbiguous, strings.Join(texts, ", "))
+	}
+	return found[0], nil
 }
+
+// ErrAmbiguous says that several organizations have a name.
+var ErrAmbiguous = errors.New("several organizations have this name")
 
 // List returns every organization, the oldest first.
 func (s *Service) List(ctx context.Context) ([]Organization, error) {
@@ -62,6 +83,6 @@ func (s *Service) Create(ctx context.Context, name, plan string) (uuid.UUID, err
 
 // SetPlan puts an organization on a plan, one of Plans, or returns NotFound. What was agreed with it is
 // requestsPerMinute; nil is the plan's own limit. What it uses beyond the new plan stays; it cannot add to it.
-func (s *Service) SetPlan(ctx context.Context, id uuid.UUID, plan string, requestsPerMinute *int32) error {
-	return setPlan(ctx, postgres.From(ctx, s.db), id, plan, requestsPerMinute)
+func (s *Service) SetPlan(ctx context.Context, organization uuid.UUID, plan string, requestsPerMinute *int32) error {
+	return setPlan(ctx, postgres.From(ctx, s.db), organization, plan, requestsPerMinute)
 }

@@ -12,8 +12,8 @@ where o.id = ?
 -- part: by_id
 order by o.id
 
--- name: getByName
-select id from organizations where name = $1 order by id limit 1
+-- name: listByName
+select id from organizations where name = $1 order by id limit 10
 
 -- name: create
 insert into organizations (id, name, plan, created_at) values ($1, $2, $3, $4)

@@ -18,10 +18,10 @@ import (
 var sqlText string
 
 var (
-	statements   = postgres.ParseStatements(sqlText)
-	getByNameSQL = statements.Get("getByName")
-	createSQL    = statements.Get("create")
-	setPlanSQL   = statements.Get("setPlan")
+	statements    = postgres.ParseStatements(sqlText)
+	listByNameSQL = statements.Get("listByName")
+	createSQL     = statements.Get("create")
+	setPlanSQL    = statements.Get("setPlan")
 )
 
 func get(ctx context.Context, q postgres.Querier, id uuid.UUID) (Organization, error) {
@@ -47,15 +47,12 @@ func list(ctx context.Context, q postgres.Querier) ([]Organization, error) {
 	return found, nil
 }
 
-func getByName(ctx context.Context, q postgres.Querier, name string) (uuid.UUID, error) {
-	var id uuid.UUID
-	switch err := q.GetContext(ctx, &id, getByNameSQL, name); {
-	case errors.Is(err, sql.ErrNoRows):
-		return id, problem.Missing("organization")
-	case err != nil:
-		return id, fmt.Errorf("get organization %q: %w", name, err)
+func listByName(ctx context.Context, q postgres.Querier, name string) ([]uuid.UUID, error) {
+	var found []uuid.UUID
+	if err := q.SelectContext(ctx, &found, listByNameSQL, name); err != nil {
+		return nil, fmt.Errorf("get organization %q: %w", name, err)
 	}
-	return id, nil
+	return found, nil
 }
 
 func create(ctx context.Context, q postgres.Querier, o Organization, at time.Time) error {

@@ -4,7 +4,7 @@ import "github.com/plotwise/plotwise/gen/api"
 
 // ToAPI returns the meta object of a list.
 func ToAPI(m Meta) api.PageMeta {
-	out := api.PageMeta{PerPage: int32(m.PerPage)} //nolint:gosec // at most 100
+	out := api.PageMeta{PerPage: int32(m.PerPage), NextUpdatedSince: m.NextUpdatedSince} //nolint:gosec // at most 100
 	if m.NextCursor != "" {
 		out.NextCursor = &m.NextCursor
 	}

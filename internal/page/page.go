@@ -3,9 +3,11 @@ package page
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/plotwise/plotwise/internal/problem"
 )
@@ -92,6 +94,26 @@ type Meta struct {
 	Total      int    // up to MaxDepth
 	More       bool   // there are more items than Total says
 	NextCursor string // empty at the end
+
+	NextUpdatedSince *time.Time // with which a poll by updated_since goes on; nil for other lists
+	last             string     // what the last item is ordered by
+}
+
+// Poll notes, for a list in the order of its changes, with which updated_since the next poll goes on: the time of the
+// last item, or the one of this poll where there was none.
+func (m *Meta) Poll(since *time.Time) error {
+	if since == nil {
+		return nil
+	}
+	next := since.UTC()
+	if m.last != "" {
+		var err error
+		if next, err = time.Parse("2006-01-02 15:04:05.999999999-07", m.last); err != nil {
+			return fmt.Errorf("read the time of the last item: %w", err)
+		}
+	}
+	m.NextUpdatedSince = &next
+	return nil
 }
 
 // cut makes a page out of what a store returned for it. The count is capped at MaxDepth+1.
@@ -100,6 +122,9 @@ func cut[T any](r Request, items []T, count int, scope string, key func(T) Key) 
 	if len(items) > r.PerPage {
 		items = items[:r.PerPage]
 		m.NextCursor = encode(key(items[r.PerPage-1]), scope)
+	}
+	if len(items) > 0 {
+		m.last = key(items[len(items)-1]).Value
 	}
 	return items, m
 }

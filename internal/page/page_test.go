@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/problem"
@@ -165,11 +166,11 @@ func Test_cut(t *testing.T) {
 		{"more than are counted", Request{Number: 1, PerPage: 5}, 3, 10001, Meta{Number: 1, PerPage: 5, Total: 10000, More: true}, 3},
 	} {
 		got, meta := cut(c.r, ids[:c.items], c.count, "permits", key)
-		if diff := cmp.Diff(c.want, meta); diff != "" {
-			t.Errorf("%s: Cut (-want +got):\n%s", c.name, diff)
+		if diff := cmp.Diff(c.want, meta, cmpopts.IgnoreUnexported(Meta{})); diff != "" {
+			t.Errorf("%s: cut (-want +got):\n%s", c.name, diff)
 		}
 		if diff := cmp.Diff(ids[:c.left], got); diff != "" {
-			t.Errorf("%s: items of Cut (-want +got):\n%s", c.name, diff)
+			t.Errorf("%s: items of cut (-want +got):\n%s", c.name, diff)
 		}
 	}
 }

@@ -15,9 +15,6 @@ import (
 	"github.com/plotwise/plotwise/gen/api"
 )
 
-// chunkTimeout is how long a client may take for one page of an export.
-const chunkTimeout = 30 * time.Second
-
 // file writes an export. The answer begins with the first page, so that a failure before it is answered as one; a
 // failure after it has to cut the connection.
 type file struct {
@@ -27,6 +24,7 @@ type file struct {
 	format  api.ExportFormat
 	check   func(document []byte) error
 	now     func() time.Time
+	timeout time.Duration // how long the client may take for one page
 	encoder encoder
 }
 
@@ -91,7 +89,7 @@ func (f *file) render(b *bytes.Buffer, permits []Permit) error {
 
 func (f *file) send(w http.ResponseWriter, b *bytes.Buffer) error {
 	control := http.NewResponseController(w)
-	if err := control.SetWriteDeadline(f.now().Add(chunkTimeout)); err != nil {
+	if err := control.SetWriteDeadline(f.now().Add(f.timeout)); err != nil {
 		return fmt.Errorf("set the deadline of an export: %w", err)
 	}
 	if _, err := b.WriteTo(w); err != nil {
@@ -131,11 +129,11 @@ func (g *geojson) permit(b *bytes.Buffer, p api.Permit, document []byte) {
 	fmt.Fprintf(b, "\n"+`{"type":"Feature","id":"%s","geometry":%s,"properties":%s}`, p.UUID, point, document)
 }
 
-// csvEncoder writes lines of CSV (RFC 4180) that end in LF.
+// csvEncoder writes lines of CSV (RFC 4180) with CRLF.
 type csvEncoder struct{}
 
 var csvHeader = []string{
-	"uuid", "permit_number", "status", "stage", "state", "type", "description", "street", "city", "region", "postal_code", "latitude", "longitude",
+	"uuid", "permit_number", "status", "stage", "state", "type", "description", "address", "street", "city", "region", "postal_code", "latitude", "longitude",
 	"jurisdiction", "filed_date", "issued_date", "expires_date", "completed_date", "valuation_amount", "valuation_currency", "updated_at",
 }
 
@@ -151,7 +149,7 @@ func (csvEncoder) permit(b *bytes.Buffer, p api.Permit, _ []byte) {
 	}
 	l := p.Location
 	line := []string{
-		p.UUID.String(), p.PermitNumber, p.Status, string(p.Stage), string(p.State), p.Type, p.Description, l.Street, l.City, l.Region, l.PostalCode,
+		p.UUID.String(), p.PermitNumber, p.Status, string(p.Stage), string(p.State), p.Type, p.Description, p.Address, l.Street, l.City, l.Region, l.PostalCode,
 		decimal(l.Latitude), decimal(l.Longitude), p.Jurisdiction.Slug,
 	}
 	for _, date := range []*types.Date{p.FiledDate, p.IssuedDate, p.ExpiresDate, p.CompletedDate} {
@@ -166,6 +164,7 @@ func (csvEncoder) permit(b *bytes.Buffer, p api.Permit, _ []byte) {
 
 func writeLine(b *bytes.Buffer, values []string) {
 	w := csv.NewWriter(b)
+	w.UseCRLF = true
 	_ = w.Write(values) // into memory
 	w.Flush()
 }

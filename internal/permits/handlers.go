@@ -21,6 +21,7 @@ type Handlers struct {
 	Permits *Service
 	Check   func(document []byte) error // holds an exported permit against the specification
 	Now     func() time.Time
+	Timeout time.Duration // how long a client may take for one page of an export
 }
 
 // ListPermits answers GET /v1/permits.
@@ -44,7 +45,7 @@ func (h Handlers) ExportPermits(ctx context.Context, request api.ExportPermitsRe
 	p := request.Params
 	f, err := filterFromAPI(api.ListPermitsParams{
 		Scope: p.Scope, Status: p.Status, State: p.State, Stage: p.Stage, Type: p.Type, Jurisdiction: p.Jurisdiction, Q: p.Q,
-		UpdatedSince: p.UpdatedSince, FiledAfter: p.FiledAfter, FiledBefore: p.FiledBefore, Near: p.Near, RadiusM: p.RadiusM, Sort: p.Sort,
+		UpdatedSince: p.UpdatedSince, FiledAfter: p.FiledAfter, FiledBefore: p.FiledBefore, Near: p.Near, RadiusM: p.RadiusM,
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (h Handlers) ExportPermits(ctx context.Context, request api.ExportPermitsRe
 		export.Close()
 		return nil, err
 	}
-	return &file{ctx: ctx, export: export, first: first, format: p.Format, encoder: encoderOf(p.Format), check: h.Check, now: h.Now}, nil
+	return &file{ctx: ctx, export: export, first: first, format: p.Format, encoder: encoderOf(p.Format), check: h.Check, now: h.Now, timeout: h.Timeout}, nil
 }
 
 // ListConditionPermits answers GET /v1/conditions/{condition_id}/permits.

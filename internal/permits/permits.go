@@ -214,7 +214,7 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 	for i, r := range rows {
 		found[i] = r.Permit
 	}
-	return found, meta, nil
+	return found, meta, meta.Poll(f.UpdatedSince)
 }
 
 // Get returns a permit with its details, and with what the organization keeps with it, or NotFound.

@@ -96,6 +96,13 @@ and p.updated_at >= ?
 -- part: joined_since
 and greatest(p.updated_at, w.joined_at) >= ?
 
+-- part: portfolio_since
+-- Finds the few that moved by index; joined_since says which of them count.
+and p.uuid in (
+    select uuid from permits where updated_at >= ?
+    union
+    select permit_uuid from condition_matches where organization_id = ? and matched_at >= ?)
+
 -- part: filed_after
 and coalesce(p.filed_date, '-infinity') >= cast(? as date)
 
@@ -109,6 +116,9 @@ and distance_m(p.latitude, p.longitude, ?, ?) <= ?
 
 -- part: after_uuid
 and p.uuid > ?
+
+-- part: after_uuid_joined
+and p.uuid > ? and w.permit_uuid > ?
 
 -- part: after_updated_at
 and (p.updated_at, p.uuid) > (cast(? as timestamptz), ?)

@@ -66,8 +66,8 @@ func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query
 	b := &postgres.Query{}
 	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
 	from(b, "from_", organization, f)
-	filter(b, f)
-	order.after(b, p.After)
+	filter(b, organization, f)
+	order.after(b, f.Scope, p.After)
 	b.Add(statements.Part("by_" + order.name()))
 	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
 }
@@ -85,7 +85,7 @@ func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
 	b := &postgres.Query{}
 	b.Add(statements.Part("count"))
 	from(b, "count_", organization, f)
-	filter(b, f)
+	filter(b, organization, f)
 	if f.Scope == ScopeAll {
 		b.Add(statements.Part("by_" + orderOf(f).name())) // lets an index answer where a filter does not
 	}
@@ -106,7 +106,7 @@ func from(b *postgres.Query, prefix string, organization uuid.UUID, f Filter) {
 	}
 }
 
-func filter(b *postgres.Query, f Filter) {
+func filter(b *postgres.Query, organization uuid.UUID, f Filter) {
 	oneOf(b, "status", f.Statuses)
 	oneOf(b, "jurisdiction", f.Jurisdictions)
 	if f.State != "" {
@@ -121,13 +121,7 @@ func filter(b *postgres.Query, f Filter) {
 	if f.Words != "" {
 		b.Add(statements.Part("matches"), f.Words, f.Words, f.Words)
 	}
-	if f.UpdatedSince != nil {
-		part := "updated_since"
-		if f.Scope != ScopeAll {
-			part = "joined_since"
-		}
-		b.Add(statements.Part(part), *f.UpdatedSince)
-	}
+	since(b, organization, f)
 	if f.FiledAfter != nil {
 		b.Add(statements.Part("filed_after"), *f.FiledAfter)
 	}
@@ -137,6 +131,21 @@ func filter(b *postgres.Query, f Filter) {
 	if c := f.Near; c != nil {
 		first, second := c.Boxes()
 		b.Add(statements.Part("near"), first, second, c.Latitude, c.Longitude, c.RadiusM)
+	}
+}
+
+func since(b *postgres.Query, organization uuid.UUID, f Filter) {
+	if f.UpdatedSince == nil {
+		return
+	}
+	switch at := *f.UpdatedSince; f.Scope {
+	case ScopeAll:
+		b.Add(statements.Part("updated_since"), at)
+	case ScopePortfolio:
+		b.Add(statements.Part("portfolio_since"), at, organization, at)
+		fallthrough
+	default:
+		b.Add(statements.Part("joined_since"), at)
 	}
 }
 
@@ -176,11 +185,13 @@ func (o order) name() string {
 }
 
 // after adds the condition that leads past the last item of the page before.
-func (o order) after(b *postgres.Query, last *page.Key) {
+func (o order) after(b *postgres.Query, scope string, last *page.Key) {
 	switch {
 	case last == nil:
-	case o.column == "uuid":
+	case o.column == "uuid" && scope == ScopeAll:
 		b.Add(statements.Part("after_uuid"), last.ID)
+	case o.column == "uuid":
+		b.Add(statements.Part("after_uuid_joined"), last.ID, last.ID)
 	case o.descending:
 		b.Add(statements.Part("before_"+o.column), last.Value, last.ID)
 	default:

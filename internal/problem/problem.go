@@ -63,6 +63,7 @@ type Detail struct {
 	Pointer string // a parameter's or header's name, or a JSON pointer (RFC 6901) into the body
 	Code    string // the JSON Schema keyword that does not hold, or the rule's code
 	Message string // what would be right, without the name
+	Value   string // a value that would be right; "" where none can be told
 }
 
 // Error is a failure that the caller may read: its texts leave the server.

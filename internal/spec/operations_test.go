@@ -55,6 +55,7 @@ func TestDocument_Operations_listPermits(t *testing.T) {
 		{Name: "page", In: "query", Explode: true, Type: "integer", Schema: shared + "Page/schema"},
 		{Name: "per_page", In: "query", Explode: true, Type: "integer", Schema: shared + "PerPage/schema"},
 		{Name: "cursor", In: "query", Explode: true, Type: "string", Schema: shared + "Cursor/schema"},
+		{Name: "If-None-Match", In: "header", Explode: true, Type: "string", Schema: "#/components/parameters/IfNoneMatch/schema"},
 	}
 	if diff := cmp.Diff(want, got.Parameters); diff != "" {
 		t.Errorf("parameters of listPermits (-want +got):\n%s", diff)
@@ -66,6 +67,7 @@ func TestDocument_Operations_getPermit(t *testing.T) {
 		ID: "getPermit", Method: "GET", Path: "/v1/permits/{permit_uuid}", Permission: "read",
 		Parameters: []spec.Parameter{
 			{Name: "permit_uuid", In: "path", Required: true, Explode: true, Type: "string", Schema: "#/components/parameters/PermitUUID/schema"},
+			{Name: "If-None-Match", In: "header", Explode: true, Type: "string", Schema: "#/components/parameters/IfNoneMatch/schema"},
 		},
 	}
 	if diff := cmp.Diff(want, operation(t, "getPermit")); diff != "" {
@@ -74,7 +76,9 @@ func TestDocument_Operations_getPermit(t *testing.T) {
 }
 
 func TestDocument_Operations_getMe(t *testing.T) {
-	want := spec.Operation{ID: "getMe", Method: "GET", Path: "/v1/me"}
+	want := spec.Operation{ID: "getMe", Method: "GET", Path: "/v1/me", Parameters: []spec.Parameter{
+		{Name: "If-None-Match", In: "header", Explode: true, Type: "string", Schema: "#/components/parameters/IfNoneMatch/schema"},
+	}}
 	if diff := cmp.Diff(want, operation(t, "getMe")); diff != "" {
 		t.Errorf("getMe (-want +got):\n%s", diff)
 	}

@@ -22,7 +22,7 @@ var english = message.NewPrinter(language.English)
 
 // schemaDetails returns what of the value breaks the schema: the place, and the keyword. In a parameter, the place is
 // the parameter's name; in a body, a JSON pointer.
-func schemaDetails(schema *jsonschema.Schema, value any, in, name string) []problem.Detail {
+func schemaDetails(schema *jsonschema.Schema, value any, in, name string, h hints) []problem.Detail {
 	err := schema.Validate(value)
 	var failure *jsonschema.ValidationError
 	if !errors.As(err, &failure) {
@@ -34,12 +34,33 @@ func schemaDetails(schema *jsonschema.Schema, value any, in, name string) []prob
 		if in == problem.InBody {
 			pointer = pointerOf(leaf.InstanceLocation)
 		}
-		for _, d := range explain(leaf.ErrorKind, pointer) {
+		for _, d := range explain(leaf.ErrorKind, pointer, h) {
 			d.In = in
 			details = append(details, d)
 		}
 	}
 	return slices.CompactFunc(details, func(a, b problem.Detail) bool { return a == b })
+}
+
+// hints say in words what a pattern asks for (the document's x-pattern-hint), by the pattern.
+type hints map[string]string
+
+// collect adds the hints of a document's value and all within it.
+func (h hints) collect(value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		pattern, _ := v["pattern"].(string)
+		if hint, ok := v["x-pattern-hint"].(string); ok {
+			h[pattern] = hint
+		}
+		for _, child := range v {
+			h.collect(child)
+		}
+	case []any:
+		for _, child := range v {
+			h.collect(child)
+		}
+	}
 }
 
 // leaves returns the failures that have no closer cause.
@@ -62,21 +83,64 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 func chosen(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	var known []any
 	var discriminator *jsonschema.ValidationError
+	var possible [][]*jsonschema.ValidationError
 	for _, branch := range e.Causes {
 		found := leaves(branch)
 		i := slices.IndexFunc(found, func(l *jsonschema.ValidationError) bool { _, ok := l.ErrorKind.(*kind.Const); return ok })
 		if i < 0 {
-			return found
+			possible = append(possible, found)
+			continue
 		}
 		discriminator = found[i]
 		known = append(known, found[i].ErrorKind.(*kind.Const).Want)
 	}
-	if discriminator == nil {
+	switch {
+	case len(possible) > 0:
+		return common(possible)
+	case discriminator == nil:
 		return []*jsonschema.ValidationError{e}
 	}
 	return []*jsonschema.ValidationError{{
 		SchemaURL: e.SchemaURL, InstanceLocation: discriminator.InstanceLocation, ErrorKind: &choice{known},
 	}}
+}
+
+// common returns what is wrong with every branch, or else with the first: where the discriminator is missing or no text,
+// that is all that can be said.
+func common(branches [][]*jsonschema.ValidationError) []*jsonschema.ValidationError {
+	var all []*jsonschema.ValidationError
+	for _, leaf := range branches[0] {
+		shared := *leaf
+		everywhere := !slices.ContainsFunc(branches[1:], func(branch []*jsonschema.ValidationError) bool {
+			return !slices.ContainsFunc(branch, func(other *jsonschema.ValidationError) bool { return share(&shared, other) })
+		})
+		if everywhere {
+			all = append(all, &shared)
+		}
+	}
+	if all == nil {
+		return branches[0]
+	}
+	return all
+}
+
+// share reports whether two failures are the same at the same place; of missing fields it keeps those that both miss.
+func share(a, b *jsonschema.ValidationError) bool {
+	if !slices.Equal(a.InstanceLocation, b.InstanceLocation) || !slices.Equal(a.ErrorKind.KeywordPath(), b.ErrorKind.KeywordPath()) {
+		return false
+	}
+	missing, ok := a.ErrorKind.(*kind.Required)
+	if !ok {
+		return true
+	}
+	var both []string
+	for _, name := range missing.Missing {
+		if slices.Contains(b.ErrorKind.(*kind.Required).Missing, name) {
+			both = append(both, name)
+		}
+	}
+	a.ErrorKind = &kind.Required{Missing: both}
+	return len(both) > 0
 }
 
 // choice says that a discriminator names none of the branches.
@@ -97,7 +161,7 @@ func pointerOf(location []string) string {
 }
 
 // explain says which keyword does not hold and what would be right.
-func explain(k jsonschema.ErrorKind, at string) []problem.Detail {
+func explain(k jsonschema.ErrorKind, at string, h hints) []problem.Detail {
 	switch k := k.(type) {
 	case *kind.Required:
 		return forEach(k.Missing, at, "required", "must be given")
@@ -108,7 +172,7 @@ func explain(k jsonschema.ErrorKind, at string) []problem.Detail {
 	if path := k.KeywordPath(); len(path) > 0 {
 		keyword = path[len(path)-1]
 	}
-	return []problem.Detail{{Pointer: at, Code: keyword, Message: words(k)}}
+	return []problem.Detail{{Pointer: at, Code: keyword, Message: words(k, h)}}
 }
 
 func forEach(names []string, at, code, text string) []problem.Detail {
@@ -119,7 +183,7 @@ func forEach(names []string, at, code, text string) []problem.Detail {
 	return details
 }
 
-func words(k jsonschema.ErrorKind) string {
+func words(k jsonschema.ErrorKind, h hints) string {
 	switch k := k.(type) {
 	case *kind.Type:
 		return "must be of type " + strings.Join(k.Want, " or ")
@@ -130,6 +194,9 @@ func words(k jsonschema.ErrorKind) string {
 	case *kind.Format:
 		return "must be " + formatWords(k.Want)
 	case *kind.Pattern:
+		if hint, ok := h[k.Want]; ok {
+			return "must be " + hint
+		}
 		return "must match the pattern " + k.Want
 	case *kind.Minimum:
 		return "must be at least " + decimal(k.Want)

@@ -25,6 +25,9 @@ func checkJSON(body []byte) *problem.Detail {
 	if !utf8.Valid(body) {
 		return &problem.Detail{In: problem.InBody, Code: "encoding", Message: "must be UTF-8"}
 	}
+	if at, found := loneSurrogate(body); found {
+		return &problem.Detail{In: problem.InBody, Code: "encoding", Message: "must not have half of a surrogate pair, as at byte " + strconv.Itoa(at)}
+	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
 	w := walker{dec: dec}

@@ -19,6 +19,7 @@ import (
 type parameter struct {
 	spec.Parameter
 	schema *jsonschema.Schema
+	hints  hints
 }
 
 // query reads a query string (application/x-www-form-urlencoded) and returns everything that is wrong with it.
@@ -88,7 +89,7 @@ func (p parameter) check(values []string) []problem.Detail {
 		if len(values) > 1 {
 			return []problem.Detail{{In: p.In, Pointer: p.Name, Code: "repeated", Message: "must be given only once"}}
 		}
-		return schemaDetails(p.schema, decodeScalar(p.Type, values[0]), p.In, p.Name)
+		return schemaDetails(p.schema, decodeScalar(p.Type, values[0]), p.In, p.Name, p.hints)
 	}
 	if !p.Explode {
 		if len(values) > 1 {
@@ -100,7 +101,7 @@ func (p parameter) check(values []string) []problem.Detail {
 	for i, v := range values {
 		items[i] = decodeScalar(p.Items, v)
 	}
-	return schemaDetails(p.schema, items, p.In, p.Name)
+	return schemaDetails(p.schema, items, p.In, p.Name, p.hints)
 }
 
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)

@@ -31,6 +31,7 @@ type Operation struct {
 	headers    []parameter
 	body       *jsonschema.Schema // nil: the operation takes no body
 	required   bool               // a body has to be sent
+	hints      hints
 }
 
 // New compiles the OpenAPI document (JSON) into one Operation for each operationId.
@@ -44,14 +45,16 @@ func New(document []byte) (map[string]*Operation, error) {
 		return nil, err
 	}
 	authority := validator.NewValidatorFromV3Model(model, config.WithFormatAssertions(), config.WithoutSecurityValidation())
-	compiler, err := newCompiler(document)
+	compiler, decoded, err := newCompiler(document)
 	if err != nil {
 		return nil, err
 	}
+	h := hints{}
+	h.collect(decoded)
 	operations := map[string]*Operation{}
 	for _, op := range doc.Operations() {
 		o := &Operation{
-			Operation: op, item: model.Paths.PathItems.GetOrZero(op.Path), authority: authority, parameters: map[string]parameter{},
+			Operation: op, item: model.Paths.PathItems.GetOrZero(op.Path), authority: authority, parameters: map[string]parameter{}, hints: h,
 		}
 		if err := o.compile(compiler); err != nil {
 			return nil, fmt.Errorf("compile operation %s: %w", op.ID, err)
@@ -76,18 +79,17 @@ func buildModel(document []byte) (*v3.Document, error) {
 // resource names the document for the schema compiler.
 const resource = "https://api.plotwise.us/openapi.json"
 
-func newCompiler(document []byte) (*jsonschema.Compiler, error) {
-	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
-	if err != nil {
-		return nil, fmt.Errorf("decode the OpenAPI document: %w", err)
+func newCompiler(document []byte) (c *jsonschema.Compiler, decoded any, err error) {
+	if decoded, err = jsonschema.UnmarshalJSON(bytes.NewReader(document)); err != nil {
+		return nil, nil, fmt.Errorf("decode the OpenAPI document: %w", err)
 	}
-	c := jsonschema.NewCompiler()
+	c = jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
 	if err := c.AddResource(resource, decoded); err != nil {
-		return nil, fmt.Errorf("add the OpenAPI document: %w", err)
+		return nil, nil, fmt.Errorf("add the OpenAPI document: %w", err)
 	}
-	return c, nil
+	return c, decoded, nil
 }
 
 func (o *Operation) compile(c *jsonschema.Compiler) error {
@@ -96,7 +98,7 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 		if err != nil {
 			return fmt.Errorf("parameter %s: %w", p.Name, err)
 		}
-		compiled := parameter{Parameter: p, schema: schema}
+		compiled := parameter{Parameter: p, schema: schema, hints: o.hints}
 		switch p.In {
 		case problem.InQuery:
 			o.parameters[p.Name] = compiled
@@ -121,7 +123,7 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 
 // Schema returns a function that holds JSON against one of the document's named schemas.
 func Schema(document []byte, name string) (func(text []byte) error, error) {
-	c, err := newCompiler(document)
+	c, _, err := newCompiler(document)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +188,7 @@ func (o *Operation) requestBody(contentType string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	if details := schemaDetails(o.body, decoded, problem.InBody, ""); len(details) > 0 {
+	if details := schemaDetails(o.body, decoded, problem.InBody, "", o.hints); len(details) > 0 {
 		return &problem.Error{Kind: problem.Unprocessable, Code: "invalid_body", Message: problem.Summary(details), Details: details}
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 func TestService_Add(t *testing.T) {
 	w := newWorld(t)
 	tampa, naples := w.permit(t, "S-1"), w.permitIn(t, "naples", "S-1")
+	newest := int64(0)
 	for name, c := range map[string]struct {
 		create Create
 		want   Item
@@ -40,10 +41,14 @@ func TestService_Add(t *testing.T) {
 			t.Errorf("%s: Add(%+v) = created %t, %v; want it created", name, c.create, created, err)
 			continue
 		}
-		c.want.Status, c.want.Address, c.want.Version = "In Review", "1 Palm Ave, FL 33601", 1
-		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Item{}, "AddedAt", "UpdatedAt")); diff != "" {
+		c.want.Status, c.want.Address = "In Review", "1 Palm Ave, FL 33601"
+		if diff := cmp.Diff(c.want, got, cmpopts.IgnoreFields(Item{}, "AddedAt", "UpdatedAt", "Version")); diff != "" {
 			t.Errorf("%s: Add(%+v) (-want +got):\n%s", name, c.create, diff)
 		}
+		if got.Version <= newest {
+			t.Errorf("%s: version %d, want more than the %d of the one before", name, got.Version, newest)
+		}
+		newest = got.Version
 		if !got.AddedAt.Equal(got.UpdatedAt) || got.AddedAt.Before(before.Add(-time.Second)) || got.AddedAt.After(time.Now().Add(time.Second)) {
 			t.Errorf("%s: added_at %s, updated_at %s; want both now", name, got.AddedAt, got.UpdatedAt)
 		}
@@ -108,12 +113,30 @@ func TestService_Add_rules(t *testing.T) {
 func TestService_Add_unknownPermit(t *testing.T) {
 	w := newWorld(t)
 	unknown := uuid.MustParse("01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10")
-	for name, c := range map[string]Create{
-		"uuid": {PermitUUID: &unknown}, "number": {PermitNumber: "A-9"}, "case": {PermitNumber: "a-1"}, "part": {PermitNumber: "A-"}, "pattern": {PermitNumber: "A-%"},
-		"jurisdiction without it": {PermitNumber: "A-1", Jurisdiction: "naples"}, "unknown jurisdiction": {PermitNumber: "A-1", Jurisdiction: "miami"},
+	byNumber := problem.Detail{Pointer: "/permit_number", Message: "must be the number of a permit, exactly as its city writes it"}
+	for name, c := range map[string]struct {
+		create Create
+		detail problem.Detail
+	}{
+		"uuid":    {Create{PermitUUID: &unknown}, problem.Detail{Pointer: "/permit_uuid", Message: "must be the uuid of a permit"}},
+		"number":  {Create{PermitNumber: "A-9"}, byNumber},
+		"case":    {Create{PermitNumber: "a-1"}, byNumber},
+		"part":    {Create{PermitNumber: "A-"}, byNumber},
+		"pattern": {Create{PermitNumber: "A-%"}, byNumber},
+		"jurisdiction without it": {
+			Create{PermitNumber: "A-1", Jurisdiction: "naples"},
+			problem.Detail{Pointer: "/permit_number", Message: "must be the number of a permit of the jurisdiction naples"},
+		},
+		"unknown jurisdiction": {
+			Create{PermitNumber: "A-1", Jurisdiction: "miami"},
+			problem.Detail{Pointer: "/permit_number", Message: "must be the number of a permit of the jurisdiction miami"},
+		},
 	} {
-		_, _, err := w.Add(t.Context(), w.organization, c)
-		checkProblem(t, name, err, &problem.Error{Kind: problem.NotFound, Code: "not_found", Message: "There is no such permit."})
+		c.detail.In, c.detail.Code = "body", "not_found"
+		_, _, err := w.Add(t.Context(), w.organization, c.create)
+		checkProblem(t, name, err, &problem.Error{
+			Kind: problem.NotFound, Code: "not_found", Message: "There is no such permit.", Details: []problem.Detail{c.detail},
+		})
 	}
 }
 
@@ -124,8 +147,8 @@ func TestService_Add_ambiguous(t *testing.T) {
 		Kind: problem.Conflict, Code: "ambiguous_permit_number",
 		Message: "2 jurisdictions have a permit of that number; send jurisdiction as well.",
 		Details: []problem.Detail{
-			{In: "body", Pointer: "/jurisdiction", Code: "candidate", Message: "naples has it as " + w.permitIn(t, "naples", "S-1").String()},
-			{In: "body", Pointer: "/jurisdiction", Code: "candidate", Message: "tampa has it as " + w.permit(t, "S-1").String()},
+			{In: "body", Pointer: "/jurisdiction", Code: "candidate", Value: "naples", Message: "naples has it as " + w.permitIn(t, "naples", "S-1").String()},
+			{In: "body", Pointer: "/jurisdiction", Code: "candidate", Value: "tampa", Message: "tampa has it as " + w.permit(t, "S-1").String()},
 		},
 	})
 }
@@ -250,5 +273,23 @@ func TestService_AddAll(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"A-1", "A-2", "S-1"}, w.numbers(t, w.organization)); diff != "" {
 		t.Errorf("the watchlist (-want +got):\n%s", diff)
+	}
+}
+
+func TestService_AddAll_tracksOnce(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, Create{PermitNumber: "A-2"})
+	w.calls = nil
+	before := w.began.Load()
+	_, err := w.AddAll(t.Context(), w.organization, []Create{{PermitNumber: "A-3"}, {PermitNumber: "A-2"}, {PermitNumber: "A-9"}, {PermitNumber: "A-1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := w.began.Load() - before; got != 1 {
+		t.Errorf("AddAll took the locks %d times, want once", got)
+	}
+	want := []call{{w.organization, []uuid.UUID{w.permit(t, "A-3"), w.permit(t, "A-1")}}}
+	if diff := cmp.Diff(want, w.calls); diff != "" {
+		t.Errorf("tracked (-want +got):\n%s", diff)
 	}
 }

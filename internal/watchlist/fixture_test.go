@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,8 @@ var noon = time.Date(2026, 1, 23, 12, 0, 0, 0, time.UTC)
 
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
+type tracked func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error
+
 // call is one call of the service's callback.
 type call struct {
 	Organization uuid.UUID
@@ -34,20 +37,26 @@ type call struct {
 type world struct {
 	*Service
 	db                  *postgres.DB
-	organization, other uuid.UUID // on the starter plan
+	organization, other uuid.UUID    // on the starter plan
+	began               atomic.Int32 // how often the service said that it is about to track permits
 	calls               []call
-	tracked             Tracked // instead of the one that notes the calls
+	tracked             tracked // instead of the one that notes the calls
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{db: pgtest.Open(t)}
-	w.Service = NewService(w.db, func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error {
-		if w.tracked != nil {
-			return w.tracked(ctx, tx, organization, permits)
-		}
-		w.calls = append(w.calls, call{organization, permits})
-		return nil
+	w.Service = NewService(w.db, func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (func([]uuid.UUID) error, error) {
+		w.began.Add(1)
+		return func(permits []uuid.UUID) error {
+			if w.tracked != nil {
+				return w.tracked(ctx, tx, organization, permits)
+			}
+			if len(permits) > 0 {
+				w.calls = append(w.calls, call{organization, permits})
+			}
+			return nil
+		}, nil
 	}, func() time.Time { return noon })
 	w.importNumbers(t, "tampa", "A-1", "A-2", "A-3", "A-4", "A-5", "S-1")
 	w.importNumbers(t, "naples", "S-1")
@@ -166,6 +175,9 @@ func checkProblem(t *testing.T, what string, err error, want *problem.Error) {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
+
+// ifMatch returns the If-Match that an item's version answers to.
+func ifMatch(i Item) *string { return ptr(fmt.Sprintf("%q", fmt.Sprint(i.Version))) }
 
 func codeOf(err error) string {
 	var p *problem.Error

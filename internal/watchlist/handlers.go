@@ -125,6 +125,9 @@ func resultToAPI(r Result) api.WatchlistBatchResult {
 		failed := api.BatchError{Code: api.ErrorCode(p.Code), Message: p.Message, Details: make([]api.ErrorDetail, len(p.Details))}
 		for i, d := range p.Details {
 			failed.Details[i] = api.ErrorDetail{In: api.ErrorLocation(d.In), Pointer: d.Pointer, Code: d.Code, Message: d.Message}
+			if d.Value != "" {
+				failed.Details[i].Value = &d.Value
+			}
 		}
 		return api.WatchlistBatchResult{Status: int32(p.Kind.Status()), Error: &failed} //nolint:gosec // an HTTP status
 	}

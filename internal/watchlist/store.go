@@ -110,7 +110,7 @@ func find(ctx context.Context, q postgres.Querier, c Create) (uuid.UUID, error) 
 	case err != nil:
 		return uuid.Nil, fmt.Errorf("find a permit to watch: %w", err)
 	case len(found) == 0:
-		return uuid.Nil, problem.Missing("permit")
+		return uuid.Nil, c.unknown()
 	case len(found) == 1:
 		return found[0].UUID, nil
 	}
@@ -118,7 +118,7 @@ func find(ctx context.Context, q postgres.Querier, c Create) (uuid.UUID, error) 
 		fmt.Sprintf("%d jurisdictions have a permit of that number; send jurisdiction as well.", len(found)))
 	for _, f := range found[:min(len(found), 100)] {
 		ambiguous.Details = append(ambiguous.Details, problem.Detail{
-			In: problem.InBody, Pointer: "/jurisdiction", Code: "candidate", Message: fmt.Sprintf("%s has it as %s", f.Slug, f.UUID),
+			In: problem.InBody, Pointer: "/jurisdiction", Code: "candidate", Value: f.Slug, Message: fmt.Sprintf("%s has it as %s", f.Slug, f.UUID),
 		})
 	}
 	return uuid.Nil, ambiguous
@@ -128,7 +128,7 @@ func find(ctx context.Context, q postgres.Querier, c Create) (uuid.UUID, error) 
 type slots struct {
 	Plan    string `db:"plan"`
 	Allowed *int   `db:"allowed"`
-	Used    int    `db:"-"`
+	Used    int    `db:"-"` // counted only where it matters
 }
 
 // lockSlots keeps others from taking a slot until the transaction ends.
@@ -136,6 +136,9 @@ func lockSlots(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (sl
 	var s slots
 	if err := tx.GetContext(ctx, &s, lockSlotsSQL, organization); err != nil {
 		return s, fmt.Errorf("lock the slots of organization %s: %w", organization, err)
+	}
+	if s.Allowed == nil {
+		return s, nil
 	}
 	if err := tx.GetContext(ctx, &s.Used, countUsedSQL, organization); err != nil {
 		return s, fmt.Errorf("count the slots of organization %s: %w", organization, err)

@@ -60,19 +60,20 @@ type Filter struct {
 	Priorities []string
 }
 
-// Tracked is called in the transaction in which an organization begins or ceases to track permits.
-type Tracked func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, permits []uuid.UUID) error
+// Track is called in a transaction in which an organization is about to begin or cease to track permits; what it returns
+// is called with them afterwards.
+type Track func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (then func(permits []uuid.UUID) error, err error)
 
 // Service keeps watchlists. It is safe for concurrent use.
 type Service struct {
-	db      *postgres.DB
-	tracked Tracked
-	now     func() time.Time
+	db    *postgres.DB
+	track Track
+	now   func() time.Time
 }
 
 // NewService returns a Service on the database.
-func NewService(db *postgres.DB, tracked Tracked, now func() time.Time) *Service {
-	return &Service{db: db, tracked: tracked, now: now}
+func NewService(db *postgres.DB, track Track, now func() time.Time) *Service {
+	return &Service{db: db, track: track, now: now}
 }
 
 // List returns a page of an organization's items, or a problem of page.List.
@@ -91,59 +92,70 @@ func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) (Item
 // Add puts a permit on the watchlist. One that is there already stays as it is, and created is false. It returns
 // NotFound, ambiguous_permit_number, slot_limit_reached and invalid_body.
 func (s *Service) Add(ctx context.Context, organization uuid.UUID, c Create) (item Item, created bool, err error) {
-	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		item, created, err = s.add(ctx, tx, organization, c)
-		return err
-	})
-	return item, created, err
+	results, err := s.AddAll(ctx, organization, []Create{c})
+	if err != nil {
+		return item, false, err
+	}
+	if p := results[0].Problem; p != nil {
+		return item, false, p
+	}
+	return results[0].Item, results[0].Created, nil
 }
 
 // AddAll puts each permit on the watchlist for itself, in order, and says for each what Add would have said.
 func (s *Service) AddAll(ctx context.Context, organization uuid.UUID, all []Create) ([]Result, error) {
 	results := make([]Result, len(all))
 	err := postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		slots, err := lockSlots(ctx, tx, organization)
+		if err != nil {
+			return err
+		}
+		then, err := s.track(ctx, tx, organization)
+		if err != nil {
+			return err
+		}
+		var added []uuid.UUID
 		for i, c := range all {
-			var err error
-			results[i].Item, results[i].Created, err = s.add(ctx, tx, organization, c)
-			if err != nil && !errors.As(err, &results[i].Problem) {
+			r := &results[i]
+			err := admit(ctx, tx, organization, c, &slots, r)
+			if err != nil && !errors.As(err, &r.Problem) {
 				return err
 			}
+			if r.Created {
+				added = append(added, r.Item.PermitUUID)
+			}
 		}
-		return nil
+		return then(added)
 	})
 	return results, err
 }
 
-// add returns every problem before it writes anything, so that a refused permit leaves the transaction as it was.
-func (s *Service) add(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, c Create) (item Item, created bool, err error) {
+// admit adds one permit. It returns every problem before it writes anything, so that a refused permit leaves the
+// transaction as it was.
+func admit(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, c Create, s *slots, r *Result) error {
 	if err := c.check(); err != nil {
-		return item, false, err
+		return err
 	}
 	permit, err := find(ctx, tx, c)
 	if err != nil {
-		return item, false, err
+		return err
 	}
-	slots, err := lockSlots(ctx, tx, organization)
-	if err != nil {
-		return item, false, err
-	}
-	item, err = get(ctx, tx, organization, permit)
+	r.Item, err = get(ctx, tx, organization, permit)
 	var missing *problem.Error
 	if !errors.As(err, &missing) {
-		return item, false, err // there already, or a fault
+		return err // there already, or a fault
 	}
-	if slots.Allowed != nil && slots.Used >= *slots.Allowed {
-		return item, false, problem.New(problem.Conflict, "slot_limit_reached", fmt.Sprintf(
-			"%d of %d permit slots of the %s plan are used; remove a permit from the watchlist, or change the plan.", slots.Used, *slots.Allowed, slots.Plan))
+	if s.Allowed != nil && s.Used >= *s.Allowed {
+		return problem.New(problem.Conflict, "slot_limit_reached", fmt.Sprintf(
+			"%d of %d permit slots of the %s plan are used; remove a permit from the watchlist, or change the plan.", s.Used, *s.Allowed, s.Plan))
 	}
 	if err := insert(ctx, tx, organization, permit, c); err != nil {
-		return item, false, err
+		return err
 	}
-	if err := s.tracked(ctx, tx, organization, []uuid.UUID{permit}); err != nil {
-		return item, false, err
-	}
-	item, err = get(ctx, tx, organization, permit)
-	return item, true, err
+	s.Used++
+	r.Created = true
+	r.Item, err = get(ctx, tx, organization, permit)
+	return err
 }
 
 // check holds a creation against the rules that its schema cannot say.
@@ -160,6 +172,20 @@ func (c Create) check() error {
 		return nil
 	}
 	return problem.Body(detail)
+}
+
+// unknown returns the failure of a creation that names no permit.
+func (c Create) unknown() error {
+	missing := problem.Missing("permit")
+	d := problem.Detail{In: problem.InBody, Pointer: "/permit_number", Code: "not_found", Message: "must be the number of a permit, exactly as its city writes it"}
+	switch {
+	case c.PermitUUID != nil:
+		d.Pointer, d.Message = "/permit_uuid", "must be the uuid of a permit"
+	case c.Jurisdiction != "":
+		d.Message = "must be the number of a permit of the jurisdiction " + c.Jurisdiction
+	}
+	missing.Details = []problem.Detail{d}
+	return missing
 }
 
 // Update changes an item. The request's If-Match is ifMatch. It returns NotFound and precondition_failed.
@@ -183,10 +209,14 @@ func (s *Service) Remove(ctx context.Context, organization, permit uuid.UUID, if
 		if err := s.lock(ctx, tx, organization, permit, ifMatch); err != nil {
 			return err
 		}
+		then, err := s.track(ctx, tx, organization)
+		if err != nil {
+			return err
+		}
 		if err := remove(ctx, tx, organization, permit); err != nil {
 			return err
 		}
-		return s.tracked(ctx, tx, organization, []uuid.UUID{permit})
+		return then([]uuid.UUID{permit})
 	})
 }
 

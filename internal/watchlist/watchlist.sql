@@ -1,6 +1,6 @@
 -- part: list
 select w.permit_uuid, p.permit_number, j.slug as jurisdiction_slug, j.name as jurisdiction_name, p.status,
-       concat_ws(', ', nullif(p.street, ''), nullif(p.city, ''), nullif(trim(p.region || ' ' || p.postal_code), '')) as address,
+       address_line(p.street, p.city, p.region, p.postal_code) as address,
        w.tags, w.priority, w.added_at, w.updated_at, w.version
 from watchlist_items w
 join permits p on p.uuid = w.permit_uuid
@@ -60,8 +60,8 @@ select version from watchlist_items where organization_id = $1 and permit_uuid =
 
 -- name: update
 update watchlist_items
-set tags = coalesce($3, tags), priority = coalesce($4, priority), version = version + 1, updated_at = $5
-where organization_id = $1 and permit_uuid = $2
+set tags = coalesce($3, tags), priority = coalesce($4, priority), version = nextval('row_versions'), updated_at = $5
+where organization_id = $1 and permit_uuid = $2 and (tags, priority) is distinct from (coalesce($3, tags), coalesce($4, priority))
 
 -- name: remove
 delete from watchlist_items where organization_id = $1 and permit_uuid = $2

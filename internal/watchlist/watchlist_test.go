@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/page"
@@ -29,25 +30,44 @@ var (
 func TestService_Update(t *testing.T) {
 	w := newWorld(t)
 	want := w.add(t, Create{PermitNumber: "A-1", Tags: []string{"pool", "north"}, Priority: "high"})
-	for i, c := range []struct {
+	for _, c := range []struct {
 		update   Update
 		tags     []string
 		priority string
 	}{
-		{Update{}, []string{"pool", "north"}, "high"},
 		{Update{Tags: []string{"roof"}}, []string{"roof"}, "high"},
 		{Update{Priority: ptr("low")}, []string{"roof"}, "low"},
 		{Update{Tags: []string{}}, []string{}, "low"},
 		{Update{Priority: ptr("none")}, []string{}, "none"},
 		{Update{Tags: []string{"a", "b"}, Priority: ptr("medium")}, []string{"a", "b"}, "medium"},
 	} {
-		want.Tags, want.Priority, want.Version, want.UpdatedAt = c.tags, c.priority, int64(i+2), noon
+		want.Tags, want.Priority, want.UpdatedAt = c.tags, c.priority, noon
 		got, err := w.Update(t.Context(), w.organization, want.PermitUUID, nil, c.update)
 		if err != nil {
 			t.Fatalf("Update(%+v) = %v", c.update, err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Item{}, "Version")); diff != "" {
 			t.Errorf("Update(%+v) (-want +got):\n%s", c.update, diff)
+		}
+		if got.Version <= want.Version {
+			t.Errorf("Update(%+v) = version %d, want more than %d", c.update, got.Version, want.Version)
+		}
+		want.Version = got.Version
+	}
+}
+
+func TestService_Update_nothing(t *testing.T) {
+	w := newWorld(t)
+	want := w.add(t, Create{PermitNumber: "A-1", Tags: []string{"pool", "north"}, Priority: "high"})
+	for _, u := range []Update{
+		{}, {Tags: []string{"pool", "north"}}, {Priority: ptr("high")}, {Tags: []string{"pool", "north"}, Priority: ptr("high")},
+	} {
+		got, err := w.Update(t.Context(), w.organization, want.PermitUUID, nil, u)
+		if err != nil {
+			t.Fatalf("Update(%+v) = %v", u, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Update(%+v) to what it is (-want +got):\n%s", u, diff)
 		}
 	}
 }
@@ -65,8 +85,8 @@ func TestService_Update_ifMatch(t *testing.T) {
 		header := strings.Replace(form, "%d", fmt.Sprint(item.Version), 1)
 		got, err := w.Update(t.Context(), w.organization, item.PermitUUID, &header, Update{Tags: []string{form}})
 		if holds {
-			if err != nil || got.Version != item.Version+1 {
-				t.Errorf("Update of version %d with If-Match %s = version %d, %v; want the next one", item.Version, header, got.Version, err)
+			if err != nil || got.Version <= item.Version {
+				t.Errorf("Update of version %d with If-Match %s = version %d, %v; want a later one", item.Version, header, got.Version, err)
 			}
 			item = got
 			continue
@@ -86,7 +106,7 @@ func TestService_Update_atOnce(t *testing.T) {
 	outcomes := map[string]int{}
 	for range 20 {
 		wait.Go(func() {
-			_, err := w.Update(t.Context(), w.organization, item.PermitUUID, ptr(`"1"`), Update{Priority: ptr("high")})
+			_, err := w.Update(t.Context(), w.organization, item.PermitUUID, ifMatch(item), Update{Priority: ptr("high")})
 			mutex.Lock()
 			defer mutex.Unlock()
 			outcomes[codeOf(err)]++
@@ -115,8 +135,27 @@ func TestService_Remove(t *testing.T) {
 	checkProblem(t, "Remove again", w.Remove(t.Context(), w.organization, item.PermitUUID, nil), errMissing)
 	_, err := w.Get(t.Context(), w.organization, item.PermitUUID)
 	checkProblem(t, "Get of what was removed", err, errMissing)
-	if again := w.add(t, Create{PermitNumber: "A-1"}); again.Version != 1 || !again.AddedAt.After(item.AddedAt) {
-		t.Errorf("added again at %s as version %d; want a new item, later than %s", again.AddedAt, again.Version, item.AddedAt)
+	if again := w.add(t, Create{PermitNumber: "A-1"}); again.Version <= item.Version || !again.AddedAt.After(item.AddedAt) {
+		t.Errorf("added again at %s as version %d; want a new item, later than %s and version %d", again.AddedAt, again.Version, item.AddedAt, item.Version)
+	}
+}
+
+func TestService_Remove_staleIfMatch(t *testing.T) {
+	w := newWorld(t)
+	before := w.add(t, Create{PermitNumber: "A-1"})
+	if err := w.Remove(t.Context(), w.organization, before.PermitUUID, nil); err != nil {
+		t.Fatal(err)
+	}
+	again := w.add(t, Create{PermitNumber: "A-1"})
+	_, err := w.Update(t.Context(), w.organization, again.PermitUUID, ifMatch(before), Update{Priority: ptr("high")})
+	checkProblem(t, "Update with the If-Match of before the removal", err, errStale)
+	checkProblem(t, "Remove with the If-Match of before the removal", w.Remove(t.Context(), w.organization, again.PermitUUID, ifMatch(before)), errStale)
+	got, err := w.Get(t.Context(), w.organization, again.PermitUUID)
+	if diff := cmp.Diff(again, got); diff != "" || err != nil {
+		t.Errorf("after refusals Get = %v (-want +got):\n%s", err, diff)
+	}
+	if err := w.Remove(t.Context(), w.organization, again.PermitUUID, ifMatch(again)); err != nil {
+		t.Errorf("Remove with the If-Match of now = %v, want no error", err)
 	}
 }
 
