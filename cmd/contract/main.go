@@ -50,6 +50,7 @@ type runCommand struct {
 	Keys        map[string]string `name:"permission-keys" help:"Keys of the same organization that have one permission alone, to provoke 403." placeholder:"read=KEY;write=KEY"`
 	OtherKey    string            `help:"A key of another organization, to try that it sees nothing." placeholder:"KEY"`
 	PerSecond   int               `default:"50" help:"Requests a second at most; 0 for no limit." placeholder:"N"`
+	Seed        uint64            `default:"1" help:"Seed of what is random; the same one gives the same run." placeholder:"N"`
 	Operations  []string          `help:"Only these operations, by operationId." placeholder:"ID"`
 	Report      map[string]string `help:"Files to write: json=FILE, junit=FILE, html=FILE." placeholder:"KIND=FILE"`
 }
@@ -98,7 +99,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		}
 	}
 	suite, err := contract.New(document, contract.Options{
-		BaseURL: c.BaseURL, Key: c.APIKey, Keys: c.Keys, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond,
+		BaseURL: c.BaseURL, Key: c.APIKey, Keys: c.Keys, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond, Seed: c.Seed,
 		Only: c.Operations, ServedAt: c.servedAt(), Progress: progress(), Now: time.Now,
 	})
 	if err != nil {

@@ -73,13 +73,25 @@ func isText(schema node, place string) bool {
 	return schema.get("type").text() == "string" || schema.get("type").text() == "array"
 }
 
+// breakBody breaks the constraints of a body, all that have to be refused first: they may not change anything.
 func (s *Suite) breakBody(ctx context.Context, op Operation, b binding) {
 	if op.Body == nil || !s.options.AllowWrites {
 		return
 	}
+	before := s.snapshot(ctx)
+	s.sendChanges(ctx, op, b, false)
+	for place, was := range s.snapshot(ctx) {
+		if was.body != before[place].body {
+			s.fail(was.exchange, "after what was refused", Fault{"body", "written", "is another than before: a refused request to " + op.ID + " changed something"})
+		}
+	}
+	s.sendChanges(ctx, op, b, true)
+}
+
+func (s *Suite) sendChanges(ctx context.Context, op Operation, b binding, keeps bool) {
 	for _, example := range op.Body.Examples {
 		for _, c := range changes(op.Body.schema, s.substitute(example.Value)) {
-			if !s.once(op, "body", c) {
+			if c.keeps != keeps || !s.once(op, "body", c) {
 				continue
 			}
 			r := s.request(op, b)
@@ -87,6 +99,27 @@ func (s *Suite) breakBody(ctx context.Context, op Operation, b binding) {
 			s.tell(ctx, r, c, http.StatusUnprocessableEntity, c.place, fmt.Sprintf("body%s: %s", c.place, c.keyword), "body")
 		}
 	}
+}
+
+// state is what an operation answers at some time.
+type state struct {
+	exchange Exchange
+	body     string
+}
+
+// snapshot returns what every list that needs no parameter answers.
+func (s *Suite) snapshot(ctx context.Context) map[string]state {
+	states := map[string]state{}
+	for _, op := range s.operations {
+		needy := slices.ContainsFunc(op.Parameters, func(p Parameter) bool { return p.Required })
+		if op.Method != http.MethodGet || needy {
+			continue
+		}
+		if e, err := s.client.send(ctx, s.request(op, binding{})); err == nil {
+			states[op.ID] = state{e, string(e.Body)}
+		}
+	}
+	return states
 }
 
 var elements = regexp.MustCompile(`/[0-9]+`)

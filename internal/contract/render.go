@@ -18,6 +18,7 @@ var Renderers = map[string]func(*Report) ([]byte, error){"json": renderJSON, "ju
 type view struct {
 	Passed   bool       `json:"passed"`
 	Requests int        `json:"requests"`
+	Seed     uint64     `json:"seed"` // with which the run can be repeated
 	Seconds  float64    `json:"seconds"`
 	Findings int        `json:"findings"`
 	Coverage []Coverage `json:"coverage"`
@@ -26,7 +27,7 @@ type view struct {
 
 func (r *Report) view() view {
 	return view{
-		Passed: r.Passed(), Requests: r.Requests, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(),
+		Passed: r.Passed(), Requests: r.Requests, Seed: r.Seed, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(),
 	}
 }
 
@@ -42,7 +43,7 @@ func (r *Report) Text() string {
 			fmt.Fprintf(&b, "  %s\n", f.Curl)
 		}
 	}
-	fmt.Fprintf(&b, "%d requests in %s, %d findings of %d causes\n", r.Requests, r.Took.Round(time.Millisecond), len(r.Findings), len(r.Groups()))
+	fmt.Fprintf(&b, "%d requests in %s with seed %d, %d findings of %d causes\n", r.Requests, r.Took.Round(time.Millisecond), r.Seed, len(r.Findings), len(r.Groups()))
 	for _, c := range r.Coverage() {
 		mark := "✓"
 		if !c.Met() {

@@ -26,6 +26,7 @@ func (f Finding) cause() string { return f.Operation + " " + f.Place + " " + f.K
 type Report struct {
 	Findings []Finding
 	Requests int
+	Seed     uint64
 	Took     time.Duration
 	coverage map[string]map[string]bool // by kind and name: whether it was covered
 }

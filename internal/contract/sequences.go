@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,41 +29,64 @@ func (s *Suite) runSequence(ctx context.Context, op Operation) {
 	}
 }
 
-// lead follows the links of a creation to what has the same path: get, change, get, delete, get.
+// lead follows the links of a creation to what has the same path: get, changes and gets, delete, get.
 func (s *Suite) lead(ctx context.Context, e Exchange, links []Link) {
 	location := e.Header.Get("Location")
 	if location == "" {
 		s.fail(e, "sequence", Fault{"header Location", "missing", "is not sent with 201"})
 	}
-	steps := map[string]Request{}
+	to := map[string]Request{}
 	for _, l := range links {
-		to, known := s.byID[l.Operation]
+		next, known := s.byID[l.Operation]
 		path, ok := follow(l, e)
 		if !known || !ok {
 			s.fail(e, "sequence", Fault{"link " + l.Name, "link", "leads nowhere"})
 			continue
 		}
-		r := s.request(to, binding{path: path})
-		if resolved(r) == location {
-			steps[to.Method] = r
+		if r := s.request(next, binding{path: path}); resolved(r) == location {
+			to[next.Method] = r
 		}
 	}
-	get, ok := steps[http.MethodGet]
+	get, ok := to[http.MethodGet]
 	if !ok {
 		s.fail(e, "sequence", Fault{"header Location", "link", fmt.Sprintf("is %q, where no link of the answer leads that gets something", location)})
 		return
 	}
 	s.same(ctx, get, e.json(), "get after create")
-	if change, ok := steps[http.MethodPatch]; ok {
-		s.change(ctx, change, get)
+	if change, ok := to[http.MethodPatch]; ok {
+		s.wander(ctx, change, get, e.json())
 	}
-	remove, ok := steps[http.MethodDelete]
+	remove, ok := to[http.MethodDelete]
 	if !ok {
 		return
 	}
 	s.expect(ctx, remove, http.StatusNoContent, "delete after get")
 	s.expect(ctx, get, http.StatusNotFound, "get after delete")
 	s.expect(ctx, remove, http.StatusNotFound, "delete after delete")
+}
+
+// steps is how many changes and reads a sequence makes after it has tried every change once.
+const steps = 8
+
+// wander changes a thing by every example, and then by any of them or not at all, in an order that the seed gives; what
+// can be read of it has to be what the last change answered.
+func (s *Suite) wander(ctx context.Context, change, get Request, known any) {
+	examples := change.Operation.Body.Examples
+	order := make([]int, 0, len(examples)+steps)
+	for i := range examples {
+		order = append(order, i)
+	}
+	for range steps {
+		order = append(order, s.random.IntN(len(examples)+1)) // the last one stands for no change
+	}
+	for _, i := range order {
+		if i < len(examples) {
+			if answer, ok := s.change(ctx, change, get, examples[i]); ok {
+				known = answer
+			}
+		}
+		s.same(ctx, get, known, "get after change")
+	}
 }
 
 func resolved(r Request) string {
@@ -73,28 +97,31 @@ func resolved(r Request) string {
 	return path
 }
 
-// change sends the first change that is taken, and wants it to be there afterwards.
-func (s *Suite) change(ctx context.Context, r, get Request) {
-	for _, example := range r.Operation.Body.Examples {
-		before, _ := s.client.send(ctx, get)
-		r.Body = encode(s.substitute(example.Value))
-		e, err := s.client.send(ctx, r)
-		if err != nil || e.Status != http.StatusOK {
-			continue // one of another kind of thing
-		}
-		var wanted map[string]any
-		_ = json.Unmarshal(r.Body, &wanted) // made by encode
-		data, _ := e.json().(map[string]any)["data"].(map[string]any)
-		for name, want := range wanted {
-			if got := data[name]; !reflect.DeepEqual(encode(got), encode(want)) {
-				s.fail(e, "change", Fault{"/data/" + escape(name), "change", fmt.Sprintf("is %s after the change, want %s", encode(got), encode(want))})
-			}
-		}
-		if tag := e.Header.Get("ETag"); tag != "" && tag == before.Header.Get("ETag") && !reflect.DeepEqual(before.json(), e.json()) {
-			s.fail(e, "change", Fault{"header Etag", "change", "is the same after the change"})
-		}
-		s.same(ctx, get, e.json(), "get after change")
+// change sends a change and wants it to be in the answer, under another entity tag. A change of another kind of thing is
+// refused, and then not ok.
+func (s *Suite) change(ctx context.Context, r, get Request, example Example) (answer any, ok bool) {
+	before, err := s.client.send(ctx, get)
+	if err != nil {
+		return nil, false
 	}
+	r.Body = encode(s.substitute(example.Value))
+	e, err := s.client.send(ctx, r)
+	if err != nil || e.Status != http.StatusOK {
+		return nil, false
+	}
+	var wanted map[string]any
+	_ = json.Unmarshal(r.Body, &wanted) // made by encode
+	body, _ := e.json().(map[string]any)
+	data, _ := body["data"].(map[string]any)
+	for name, want := range wanted {
+		if got := data[name]; !bytes.Equal(encode(got), encode(want)) {
+			s.fail(e, "change", Fault{"/data/" + escape(name), "change", fmt.Sprintf("is %s after the change, want %s", encode(got), encode(want))})
+		}
+	}
+	if tag := e.Header.Get("ETag"); tag != "" && tag == before.Header.Get("ETag") && !reflect.DeepEqual(before.json(), e.json()) {
+		s.fail(e, "change", Fault{"header Etag", "change", "is the same after the change"})
+	}
+	return e.json(), true
 }
 
 // same wants a GET to answer with the same body.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type Options struct {
 	OtherKey    string            // of another organization; "" when there is none
 	AllowWrites bool              // whether anything but GET may be sent that the server would carry out
 	ServedAt    string            // path at which the server serves its document; "" when it does not
+	Seed        uint64            // of what is random: the order of changes in sequences
 	PerSecond   int               // requests at most; 0 for no limit
 	Only        []string          // operationIds; all when empty
 	Transport   http.RoundTripper // nil for the usual one
@@ -33,6 +35,7 @@ type Suite struct {
 	client     *client
 	live       map[string]string // example value: what stands for it on the server
 	report     *Report
+	random     *rand.Rand
 	section    string
 }
 
@@ -71,7 +74,7 @@ func New(text []byte, o Options) (*Suite, error) {
 		client: &client{base: strings.TrimSuffix(o.BaseURL, "/"), slots: make(chan struct{}, atOnce), http: &http.Client{
 			Transport: o.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}},
-		report: &Report{coverage: map[string]map[string]bool{}},
+		report: &Report{Seed: o.Seed, coverage: map[string]map[string]bool{}}, random: rand.New(rand.NewPCG(o.Seed, o.Seed)), //nolint:gosec // to be repeated
 	}
 	for _, op := range operations {
 		s.byID[op.ID] = op

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -88,8 +89,8 @@ func (s *tasks) list(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	data := []any{}
-	for _, task := range s.all {
-		data = append(data, task)
+	for _, id := range slices.Sorted(maps.Keys(s.all)) {
+		data = append(data, s.all[id])
 	}
 	answerJSON(w, http.StatusOK, map[string]any{"data": data})
 }
@@ -107,6 +108,12 @@ func (s *tasks) create(w http.ResponseWriter, r *http.Request) {
 	}
 	var failure *jsonschema.ValidationError
 	if errors.As(s.schema.Validate(value), &failure) {
+		if s.defect == "half" {
+			s.mu.Lock()
+			s.last++
+			s.all["t"+strconv.Itoa(s.last)] = map[string]any{"id": "t" + strconv.Itoa(s.last), "title": "half", "colour": "none", "tags": []any{}}
+			s.mu.Unlock()
+		}
 		s.refuse(w, failure)
 		return
 	}
