@@ -68,8 +68,8 @@ is deleted again; requests are a few at once and no more a second than --per-sec
 Exit codes: 0 the server keeps its contract; 1 it does not, or too little was covered; 2 the run could not be done.`
 }
 
-// errBroken says that the server does not keep its contract; all about it was said already.
-var errBroken = errors.New("the server does not keep its contract")
+// errNotKept says that the server does not keep its contract, or that too little was covered to say; it was said already.
+var errNotKept = errors.New("the contract is not kept, or was not covered")
 
 func main() {
 	var c cli
@@ -79,7 +79,7 @@ func main() {
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	switch err := parsed.Run(); {
-	case errors.Is(err, errBroken):
+	case errors.Is(err, errNotKept):
 		os.Exit(1) //nolint:gocritic // nothing is left to stop
 	case err != nil:
 		fmt.Fprintf(os.Stderr, "contract: %v\n", err)
@@ -120,7 +120,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	}
 	fmt.Print(report.Text())
 	if !report.Passed() {
-		return errBroken
+		return errNotKept
 	}
 	return nil
 }

@@ -16,7 +16,8 @@ var Renderers = map[string]func(*Report) ([]byte, error){"json": renderJSON, "ju
 
 // view is a report as it is rendered.
 type view struct {
-	Passed   bool       `json:"passed"`
+	Passed   bool       `json:"passed"` // nothing was found, and enough was covered
+	Verdict  string     `json:"verdict"`
 	Requests int        `json:"requests"`
 	Seed     uint64     `json:"seed"` // with which the run can be repeated
 	Seconds  float64    `json:"seconds"`
@@ -27,7 +28,7 @@ type view struct {
 
 func (r *Report) view() view {
 	return view{
-		Passed: r.Passed(), Requests: r.Requests, Seed: r.Seed, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(),
+		Passed: r.Passed(), Verdict: r.Verdict(), Requests: r.Requests, Seed: r.Seed, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(),
 	}
 }
 
@@ -54,6 +55,7 @@ func (r *Report) Text() string {
 			fmt.Fprintf(&b, "    not covered: %s\n", gap)
 		}
 	}
+	fmt.Fprintf(&b, "The contract is %s.\n", r.Verdict())
 	return b.String()
 }
 

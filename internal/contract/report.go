@@ -98,6 +98,17 @@ func (r *Report) Passed() bool {
 	return len(r.Findings) == 0 && !slices.ContainsFunc(r.Coverage(), func(c Coverage) bool { return !c.Met() })
 }
 
+// Verdict says in a word or three what the run showed.
+func (r *Report) Verdict() string {
+	switch {
+	case len(r.Findings) > 0:
+		return "broken"
+	case !r.Passed():
+		return "kept, as far as it was covered"
+	}
+	return "kept"
+}
+
 // Group is a cause with what it led to.
 type Group struct {
 	Cause    string    `json:"cause"`
