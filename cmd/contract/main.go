@@ -47,7 +47,7 @@ type runCommand struct {
 	APIKey      string            `required:"" name:"api-key" env:"PLOTWISE_API_KEY" help:"A key with every permission." placeholder:"KEY"`
 	AllowWrites bool              `help:"Send what changes something, and delete what that made; only reads otherwise."`
 	Spec        string            `help:"File of the document (JSON); by default the one that the server serves at /docs/openapi.json." placeholder:"FILE"`
-	Keys        map[string]string `name:"permission-keys" help:"Keys of the same organization that have one permission alone, to provoke 403." placeholder:"read=KEY;write=KEY"`
+	Keys        map[string]string `name:"permission-keys" help:"Keys of the same organization that have one permission alone, to provoke 403; made, and revoked afterwards, when left out." placeholder:"read=KEY;write=KEY"`
 	OtherKey    string            `help:"A key of another organization, to try that it sees nothing." placeholder:"KEY"`
 	PerSecond   int               `default:"50" help:"Requests a second at most; 0 for no limit." placeholder:"N"`
 	Seed        uint64            `default:"1" help:"Seed of what is random; the same one gives the same run." placeholder:"N"`
@@ -99,7 +99,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		}
 	}
 	suite, err := contract.New(document, contract.Options{
-		BaseURL: c.BaseURL, Key: c.APIKey, Keys: c.Keys, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond, Seed: c.Seed,
+		BaseURL: c.BaseURL, Key: c.APIKey, Keys: contract.Keys{Permissions: c.Keys}, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond, Seed: c.Seed,
 		Only: c.Operations, ServedAt: c.servedAt(), Progress: progress(), Now: time.Now,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -210,19 +211,20 @@ func decimal(r *big.Rat) string {
 
 func ofArray(schema node, v []any, at string) []change {
 	var found []change
-	items := schema.get("items")
-	for i := range v[:min(1, len(v))] {
-		inner := walk(items, v[i], fmt.Sprintf("%s/%d", at, i))
-		found = append(found, within(inner, func(changed any) any {
-			list := slices.Clone(v)
-			list[i] = changed
-			return list
-		})...)
-	}
 	if len(v) == 0 {
 		return found
 	}
-	unique := schema.get("uniqueItems").value == true
+	items, unique := schema.get("items"), schema.get("uniqueItems").value == true
+	inner := walk(items, v[0], at+"/0")
+	found = append(found, within(inner, func(changed any) any {
+		list := []any{changed}
+		for _, other := range v[1:] {
+			if !unique || !reflect.DeepEqual(other, changed) { // one thing at a time
+				list = append(list, other)
+			}
+		}
+		return list
+	})...)
 	if n, ok := whole(schema.get("minItems")); ok && n > 0 {
 		found = append(found, change{place: at, keyword: "minItems", value: v[:n-1]}, change{place: at, keyword: "minItems", value: many(v, n, unique), keeps: true})
 	}

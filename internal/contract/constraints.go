@@ -116,7 +116,7 @@ func (s *Suite) snapshot(ctx context.Context) map[string]state {
 			continue
 		}
 		if e, err := s.client.send(ctx, s.request(op, binding{})); err == nil {
-			states[op.ID] = state{e, string(e.Body)}
+			states[op.ID] = state{e, string(encode(steady(e)))}
 		}
 	}
 	return states

@@ -143,6 +143,8 @@ type Operation struct {
 	Body       *Body // nil when it takes none
 	Responses  map[string]Response
 	Rules      []Rule
+	Secret     string // JSON pointer to what its success shows once (x-secret); "" when there is none
+	Keeps      string // JSON pointer to what a thing says of itself after this has deleted it (x-keeps); "" when it is gone
 }
 
 // Parameter is a parameter of an operation.
@@ -172,6 +174,7 @@ type Example struct {
 type Response struct {
 	Status  string
 	Headers map[string]node  // schemas by canonical name
+	Always  []string         // names of headers that every such answer has
 	Media   map[string]Media // by media type; none when the answer has no body
 	Links   []Link
 }
@@ -194,6 +197,8 @@ type Rule struct {
 	Code       string
 	Detail     string // the detail's code; "" when it is the code itself
 	Parameters map[string]any
+	Path       map[string]any
+	Headers    map[string]any
 	Body       any
 }
 
@@ -221,7 +226,10 @@ func (d *Document) Operations() ([]Operation, error) {
 }
 
 func operation(n, item node, method, path string) (Operation, error) {
-	op := Operation{ID: n.get("operationId").text(), Method: strings.ToUpper(method), Path: path, Responses: map[string]Response{}}
+	op := Operation{
+		ID: n.get("operationId").text(), Method: strings.ToUpper(method), Path: path, Responses: map[string]Response{},
+		Secret: n.get("x-secret").text(), Keeps: n.get("x-keeps").text(),
+	}
 	if op.ID == "" {
 		return op, fmt.Errorf("has no operationId")
 	}
@@ -288,8 +296,12 @@ func examples(media node) []Example {
 func response(status string, n node) Response {
 	r := Response{Status: status, Headers: map[string]node{}, Media: map[string]Media{}}
 	headers := n.get("headers")
+	common := node{document: n.document, value: n.document.root}.get("x-common").get("headers")
 	for _, name := range headers.keys() {
 		r.Headers[canonical(name)] = headers.get(name).get("schema")
+		if common.get(name).exists() || headers.get(name).get("required").value == true {
+			r.Always = append(r.Always, canonical(name))
+		}
 	}
 	content := n.get("content")
 	for _, mediaType := range content.keys() {
@@ -314,5 +326,7 @@ func rule(n node) Rule {
 		r.Detail = r.Code
 	}
 	r.Parameters, _ = n.get("parameters").value.(map[string]any)
+	r.Path, _ = n.get("path").value.(map[string]any)
+	r.Headers, _ = n.get("headers").value.(map[string]any)
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +25,7 @@ type Request struct {
 	Query     url.Values
 	Header    map[string]string
 	Body      []byte // nil sends none
+	Limited   bool   // it may be answered with 429; others are sent again after a while then
 }
 
 // with returns a copy with a header more.
@@ -100,8 +102,27 @@ const (
 	maxAnswer      = 64 << 20
 )
 
-// send sends a request. An error means that there was no answer.
+// send sends a request, again when a limit is in its way. An error means that there was no answer.
 func (c *client) send(ctx context.Context, r Request) (Exchange, error) {
+	const tries = 5
+	for try := 1; ; try++ {
+		e, err := c.sendOnce(ctx, r)
+		seconds, _ := strconv.Atoi(e.Header.Get("Retry-After"))
+		if err != nil || e.Status != http.StatusTooManyRequests || r.Limited || try == tries || seconds == 0 {
+			return e, err
+		}
+		select {
+		case <-ctx.Done():
+			return e, ctx.Err()
+		case <-time.After(time.Duration(min(seconds, maxWait)) * time.Second):
+		}
+	}
+}
+
+// maxWait is how many seconds a limit is waited for.
+const maxWait = 60
+
+func (c *client) sendOnce(ctx context.Context, r Request) (Exchange, error) {
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
 	if c.pace != nil {

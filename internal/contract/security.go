@@ -21,10 +21,16 @@ func (s *Suite) trySecurity(ctx context.Context, op Operation) {
 			r.Key = key
 			s.expect(ctx, r, http.StatusUnauthorized, what)
 		}
-		for permission, key := range s.options.Keys {
-			if op.Permission != "" && permission != op.Permission && permission != "admin" {
+		for permission, key := range s.keys.Permissions {
+			if op.Permission != "" && permission != op.Permission {
 				r.Key = key
 				s.expect(ctx, r, http.StatusForbidden, "a key that may only "+permission)
+			}
+		}
+		for _, k := range s.keys.Refused {
+			r.Key = k.Key
+			if e, ok := s.send(ctx, r, k.Name); ok && (e.Status != k.Status || failureOf(e).Code != k.Code) {
+				s.fail(e, k.Name, Fault{"status", "key", fmt.Sprintf("is %d %s, want %d %s", e.Status, failureOf(e).Code, k.Status, k.Code)})
 			}
 		}
 		s.tryOther(ctx, op, b)

@@ -52,17 +52,39 @@ func (s *Suite) lead(ctx context.Context, e Exchange, links []Link) {
 		s.fail(e, "sequence", Fault{"header Location", "link", fmt.Sprintf("is %q, where no link of the answer leads that gets something", location)})
 		return
 	}
-	s.same(ctx, get, e.json(), "get after create")
+	s.same(ctx, get, steady(e), "get after create")
+	s.hides(ctx, get, secretOf(e))
 	if change, ok := to[http.MethodPatch]; ok {
-		s.wander(ctx, change, get, e.json())
+		s.wander(ctx, change, get, steady(e))
 	}
 	remove, ok := to[http.MethodDelete]
 	if !ok {
 		return
 	}
 	s.expect(ctx, remove, http.StatusNoContent, "delete after get")
+	if remove.Operation.Keeps != "" {
+		s.expect(ctx, remove, http.StatusNoContent, "delete after delete")
+		s.tells(ctx, get, remove.Operation.Keeps)
+		return
+	}
 	s.expect(ctx, get, http.StatusNotFound, "get after delete")
 	s.expect(ctx, remove, http.StatusNotFound, "delete after delete")
+}
+
+// hides wants a GET not to show a secret.
+func (s *Suite) hides(ctx context.Context, get Request, secret string) {
+	e, ok := s.send(ctx, get, "get after create")
+	if ok && secret != "" && bytes.Contains(e.Body, []byte(secret)) {
+		s.fail(e, "get after create", Fault{"body", "secret", "shows the secret again"})
+	}
+}
+
+// tells wants a GET to say that a thing was deleted, at that place.
+func (s *Suite) tells(ctx context.Context, get Request, place string) {
+	e, ok := s.send(ctx, get, "get after delete")
+	if value, told := evaluate("$response.body#"+place, e); ok && (e.Status != http.StatusOK || !told || value == "") {
+		s.fail(e, "get after delete", Fault{place, "kept", fmt.Sprintf("is %q with %d, want it to be told", value, e.Status)})
+	}
 }
 
 // steps is how many changes and reads a sequence makes after it has tried every change once.
@@ -121,13 +143,13 @@ func (s *Suite) change(ctx context.Context, r, get Request, example Example) (an
 	if tag := e.Header.Get("ETag"); tag != "" && tag == before.Header.Get("ETag") && !reflect.DeepEqual(before.json(), e.json()) {
 		s.fail(e, "change", Fault{"header Etag", "change", "is the same after the change"})
 	}
-	return e.json(), true
+	return steady(e), true
 }
 
 // same wants a GET to answer with the same body.
 func (s *Suite) same(ctx context.Context, get Request, want any, what string) {
 	e, ok := s.send(ctx, get, what)
-	if ok && !reflect.DeepEqual(e.json(), want) {
+	if ok && !reflect.DeepEqual(steady(e), want) {
 		s.fail(e, what, Fault{"body", "sequence", fmt.Sprintf("is another than the answer before: %.300s", encode(want))})
 	}
 }

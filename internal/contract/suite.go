@@ -14,13 +14,14 @@ import (
 type Options struct {
 	BaseURL     string
 	Key         string            // with every permission
-	Keys        map[string]string // others of the same organization by their only permission, where there are any
+	Keys        Keys              // others of the same organization; the suite makes them itself when there are none
 	OtherKey    string            // of another organization; "" when there is none
 	AllowWrites bool              // whether anything but GET may be sent that the server would carry out
 	ServedAt    string            // path at which the server serves its document; "" when it does not
 	Seed        uint64            // of what is random: the order of changes in sequences
 	PerSecond   int               // requests at most; 0 for no limit
 	Only        []string          // operationIds; all when empty
+	SkipLimits  bool              // whether limits of requests are left alone
 	Transport   http.RoundTripper // nil for the usual one
 	Progress    func(section string, done, total int)
 	Now         func() time.Time
@@ -37,6 +38,8 @@ type Suite struct {
 	report     *Report
 	random     *rand.Rand
 	section    string
+	keys       Keys
+	unlimited  bool // no limit was found
 }
 
 // section is a part of the suite: it looks at one operation at a time.
@@ -53,6 +56,7 @@ func sections() []section {
 		{"security", (*Suite).trySecurity},
 		{"sequences", (*Suite).runSequence},
 		{"paging", (*Suite).walkPages},
+		{"limits", (*Suite).exhaustLimits}, // the last: it is in the way of others for a while
 	}
 }
 
@@ -95,6 +99,14 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	}
 	if err := s.bindFixtures(ctx); err != nil {
 		return nil, err
+	}
+	if s.keys = s.options.Keys; s.keys.Permissions == nil && s.options.AllowWrites {
+		keys, err := s.MakeKeys(ctx)
+		defer s.RemoveKeys(context.WithoutCancel(ctx), keys)
+		if err != nil {
+			return nil, err
+		}
+		s.keys = keys
 	}
 	s.expectAll()
 	s.validateExamples()

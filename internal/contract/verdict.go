@@ -42,7 +42,12 @@ func judge(e Exchange) []Fault {
 }
 
 func judgeHeaders(e Exchange, declared Response) []Fault {
-	var faults []Fault
+	faults := judgeSecret(e)
+	for _, name := range declared.Always {
+		if e.Header.Get(name) == "" {
+			faults = append(faults, Fault{"header " + name, "missing", "is not sent, although every such answer has it"})
+		}
+	}
 	for name, values := range e.Header {
 		schema, ok := declared.Headers[name]
 		switch {
