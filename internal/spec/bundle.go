@@ -20,7 +20,8 @@ const mainFile = "openapi.yaml"
 
 // Bundle merges every .yaml file of files into one OpenAPI document: openapi.yaml first, then the resources by name.
 // Mappings are merged key by key with order and comments kept, sequences are joined; a key that two files give
-// a value is an error that names both. References must be local (#/…), so that the bundle is all there is.
+// a value is an error that names both. What x-common says once is written out. References must be local (#/…), so that
+// the bundle is all there is.
 func Bundle(files fs.FS) (*yaml.Node, error) {
 	names, err := fs.Glob(files, "*.yaml")
 	if err != nil {
@@ -45,6 +46,7 @@ func Bundle(files fs.FS) (*yaml.Node, error) {
 			return nil, err
 		}
 	}
+	writeOutCommon(root)
 	return root, checkReferences(root)
 }
 
