@@ -11,7 +11,7 @@ import (
 
 // TestServer_keepsItsContract runs the whole suite.
 func TestServer_keepsItsContract(t *testing.T) {
-	suite, err := contract.New(gen.JSON, target.New(t).Options)
+	suite, err := contract.New(gen.JSON, target.New(t, 300).Options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,15 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strings"
-	"time"
-	"unicode/utf8"
 
-	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/demo"
-	"github.com/plotwise/plotwise/internal/identity"
-	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -58,55 +51,6 @@ func (seedCommand) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 		fmt.Printf("%s=%s\n", keyVariable, key)
-		return nil
-	})
-}
-
-type keysCommand struct {
-	Create createKeyCommand `cmd:"" help:"Make an API key and print it, once."`
-}
-
-type createKeyCommand struct {
-	Organization string   `required:"" help:"Id (org_…) or name of the organization." placeholder:"ORG"`
-	Name         string   `required:"" help:"What the key is for, such as \"CRM Integration - Production\"." placeholder:"NAME"`
-	Permissions  []string `default:"read" enum:"read,write,admin" help:"Any of read, write and admin, with commas between. admin includes the other two; ${default} when left out." placeholder:"LIST"`
-	ExpiresIn    string   `help:"Time until the key expires, such as 720h; never when left out." placeholder:"TIME"`
-}
-
-// Help tells what the one-line help leaves out.
-func (createKeyCommand) Help() string {
-	return `The key goes to standard output and is shown nowhere else, ever.
-
-  plotwise keys create --organization "` + demo.Organization + `" --name "Reports" --permissions read`
-}
-
-// Run makes the key and prints it.
-func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
-	if n := utf8.RuneCountInString(c.Name); n > 100 || strings.TrimSpace(c.Name) == "" {
-		return errors.New("--name: want 1 to 100 characters")
-	}
-	k := apikeys.Key{Name: c.Name}
-	for _, p := range c.Permissions {
-		k.Permissions = append(k.Permissions, identity.Permission(p))
-	}
-	if c.ExpiresIn != "" {
-		d, err := time.ParseDuration(c.ExpiresIn)
-		if err != nil || d <= 0 {
-			return fmt.Errorf("--expires-in: %q: want a time such as 720h", c.ExpiresIn)
-		}
-		at := now().Add(d)
-		k.ExpiresAt = &at
-	}
-	return g.withDatabase(ctx, func(db *database) (err error) {
-		if k.OrganizationID, err = findOrganization(ctx, organizations.NewService(db.DB, now, newID), "--organization", c.Organization); err != nil {
-			return err
-		}
-		key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
-		if err != nil {
-			return err
-		}
-		fmt.Println(key)
-		fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
 		return nil
 	})
 }

@@ -23,7 +23,7 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version."`
 	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
 	Import  importCommand  `cmd:"" help:"Import permits, inspections or fees from a city's files."`
-	Keys    keysCommand    `cmd:"" help:"Make API keys."`
+	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
 	Org     orgCommand     `cmd:"" help:"Make organizations and set their plans."`
 }
 

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+	"time"
+	_ "time/tzdata" // for machines that lack it
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -18,11 +20,13 @@ import (
 type orgCommand struct {
 	Create  createOrgCommand `cmd:"" help:"Make an organization and print its id."`
 	SetPlan setPlanCommand   `cmd:"" name:"set-plan" help:"Put an organization on another plan."`
+	SetZone setZoneCommand   `cmd:"" name:"set-time-zone" help:"Set where an organization's days begin."`
 	List    listOrgsCommand  `cmd:"" help:"List the organizations with what they use."`
 }
 
 type createOrgCommand struct {
 	Name string `arg:"" help:"The organization's name, 1 to 200 characters."`
+	Zone string `name:"time-zone" default:"UTC" help:"Where its days begin, such as America/New_York; ${default} when left out." placeholder:"ZONE"`
 	Plan string `default:"starter" enum:"${plans}" help:"One of ${plans}; ${default} when left out." placeholder:"PLAN"`
 }
 
@@ -39,9 +43,16 @@ func (c *createOrgCommand) Run(ctx context.Context, g *globals) error {
 	if n := utf8.RuneCountInString(name); n == 0 || n > 200 {
 		return errors.New("name: want 1 to 200 characters")
 	}
+	if err := checkZone("--time-zone", c.Zone); err != nil {
+		return err
+	}
 	return g.withDatabase(ctx, func(db *database) error {
-		created, err := organizations.NewService(db.DB, now, newID).Create(ctx, name, c.Plan)
+		s := organizations.NewService(db.DB, now, newID)
+		created, err := s.Create(ctx, name, c.Plan)
 		if err != nil {
+			return err
+		}
+		if err := s.SetTimeZone(ctx, created, c.Zone); err != nil {
 			return err
 		}
 		fmt.Println(id.Format(id.Organization, created))
@@ -84,6 +95,46 @@ func (c *setPlanCommand) Run(ctx context.Context, g *globals) error {
 	})
 }
 
+type setZoneCommand struct {
+	Organization string `arg:"" help:"Id (org_…) or name of the organization."`
+	Zone         string `arg:"" help:"Name of the IANA database, such as America/New_York."`
+}
+
+// Help tells what the one-line help leaves out.
+func (setZoneCommand) Help() string {
+	return `Usage is told by days of this zone. What was counted before stays with the day that it was counted on.`
+}
+
+// Run changes the time zone and prints what holds now.
+func (c *setZoneCommand) Run(ctx context.Context, g *globals) error {
+	if err := checkZone("time zone", c.Zone); err != nil {
+		return err
+	}
+	return g.withDatabase(ctx, func(db *database) error {
+		s := organizations.NewService(db.DB, now, newID)
+		found, err := findOrganization(ctx, s, "organization", c.Organization)
+		if err != nil {
+			return err
+		}
+		if err := s.SetTimeZone(ctx, found, c.Zone); err != nil {
+			return err
+		}
+		o, err := s.Get(ctx, found)
+		if err != nil {
+			return err
+		}
+		return printOrganizations(o)
+	})
+}
+
+// checkZone wants a zone that Go and Postgres know; what names the argument for the failure.
+func checkZone(what, zone string) error {
+	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" || len(zone) > 50 {
+		return fmt.Errorf("%s %q: want a name of the IANA database, such as America/New_York", what, zone)
+	}
+	return nil
+}
+
 type listOrgsCommand struct{}
 
 // Run prints the organizations.
@@ -103,13 +154,18 @@ func (listOrgsCommand) Run(ctx context.Context, g *globals) error {
 
 func printOrganizations(all ...organizations.Organization) error {
 	var b strings.Builder
-	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS\n")
+	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS\tTIME ZONE\n")
 	for _, o := range all {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\n", id.Format(id.Organization, o.ID), o.Name, o.Plan, o.RequestsPerMinute,
-			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedConditions, o.Conditions))
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", id.Format(id.Organization, o.ID), o.Name, o.Plan, o.RequestsPerMinute,
+			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedConditions, o.Conditions), o.TimeZone)
 	}
+	return printTable(b.String())
+}
+
+// printTable prints lines whose columns are set apart by tabs.
+func printTable(lines string) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	if _, err := w.Write([]byte(b.String())); err != nil {
+	if _, err := w.Write([]byte(lines)); err != nil {
 		return err
 	}
 	return w.Flush()

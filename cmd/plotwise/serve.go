@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,8 @@ import (
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/httpapi"
+	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/usage"
 )
 
 type serveCommand struct {
@@ -52,8 +55,7 @@ func (g *globals) listen(ctx context.Context, db *database) error {
 	if g.config.PublicURL == "" {
 		g.config.PublicURL = localURL(listener.Addr())
 	}
-	metrics := httpapi.NewMetrics(db.DB)
-	handler, err := g.handler(db, metrics) //nolint:contextcheck // each request brings its own
+	s, err := g.services(db) //nolint:contextcheck // each request brings its own
 	if err != nil {
 		return err
 	}
@@ -64,7 +66,7 @@ func (g *globals) listen(ctx context.Context, db *database) error {
 		}
 		defer announce(g.config.PublicURL, g.config.DataDir, key)()
 	}
-	return g.serve(ctx, db, listener, handler, metrics)
+	return g.serve(ctx, db, listener, s)
 }
 
 func (c *serveCommand) override(g *globals) {
@@ -78,15 +80,38 @@ func (c *serveCommand) override(g *globals) {
 	}
 }
 
-func (g *globals) handler(db *database, metrics *httpapi.Metrics) (http.Handler, error) {
+// services are what a server consists of.
+type services struct {
+	handler http.Handler
+	metrics *httpapi.Metrics
+	meter   *usage.Meter
+	limiter limiter
+}
+
+func (g *globals) services(db *database) (services, error) {
+	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, now, newID())}
 	reference, err := docs.New(g.config.PublicURL)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
-	return httpapi.New(httpapi.Options{
-		DB: db.DB, Log: g.log, Metrics: metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
-		Docs: reference, Now: now, NewID: newID,
+	if s.limiter, err = g.limiter(); err != nil {
+		return s, err
+	}
+	s.handler, err = httpapi.New(httpapi.Options{
+		DB: db.DB, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
+		Limits: httpapi.Limits{
+			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
+		},
+		Meter: s.meter, Docs: reference, Now: now, NewID: newID,
 	})
+	return s, err
+}
+
+// flush adds the last counts of usage, when no request is under way any more.
+func (s services) flush(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+	defer cancel()
+	return s.meter.Flush(ctx)
 }
 
 // localURL returns the URL that reaches a listener from this machine.
@@ -101,20 +126,55 @@ func localURL(addr net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port)
 }
 
-// contactsEvery is how long contacts of an import may wait for being found.
-const contactsEvery = time.Second
+const (
+	contactsEvery = time.Second      // contacts of an import wait so long at most for being found
+	flushTimeout  = 10 * time.Second // for the last counts of usage
+)
 
-// serve runs the servers until the context ends, then lets running requests finish.
-func (g *globals) serve(ctx context.Context, db *database, listener net.Listener, handler http.Handler, metrics *httpapi.Metrics) error {
+// limiter is what limits organizations, in memory or in Redis.
+type limiter struct {
+	ratelimit.Limiter
+	redis *ratelimit.Redis // nil: in memory
+}
+
+func (g *globals) limiter() (limiter, error) {
+	if g.config.RedisURL == "" {
+		return limiter{Limiter: ratelimit.NewMemory(now)}, nil
+	}
+	redis, err := ratelimit.NewRedis(g.config.RedisURL, now, g.log)
+	if err != nil {
+		return limiter{}, fmt.Errorf("PLOTWISE_REDIS_URL: %w", err)
+	}
+	return limiter{redis, redis}, nil
+}
+
+func (l limiter) run(ctx context.Context) {
+	if l.redis != nil {
+		l.redis.Run(ctx)
+	}
+}
+
+func (l limiter) close() error {
+	if l.redis != nil {
+		return l.redis.Close()
+	}
+	return nil
+}
+
+// serve runs the servers until the context ends, then lets running requests finish and flushes their usage.
+func (g *globals) serve(ctx context.Context, db *database, listener net.Listener, s services) (err error) {
 	background, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { contacts.NewService(db.DB, newID).Run(background, contactsEvery, g.log) })
+	running.Go(func() { s.meter.Run(background, g.config.UsageFlush, g.log) })
+	running.Go(func() { s.limiter.run(background) })
+	defer func() { err = errors.Join(err, s.flush(ctx), s.limiter.close()) }()
 	defer running.Wait()
 	defer cancel()
 	failed := make(chan error, 2)
-	api := g.server(handler)
+	api := g.server(s.handler)
 	go func() { failed <- api.Serve(listener) }()
-	admin := g.server(metrics.Admin())
+	admin := g.server(s.metrics.Admin())
 	if err := g.listenAdmin(admin, failed); err != nil {
 		return errors.Join(err, api.Close())
 	}
@@ -122,7 +182,6 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	if db.server != nil {
 		exited = db.server.Exited()
 	}
-	var err error
 	select {
 	case <-ctx.Done():
 		g.log.InfoContext(ctx, "stopping: running requests may finish", slog.Duration("within", g.config.ShutdownTimeout))
@@ -165,7 +224,7 @@ func demoKey(ctx context.Context, db *database, dataDir string) (string, error) 
 	file := filepath.Join(dataDir, "demo.env")
 	text, err := os.ReadFile(file) //nolint:gosec // our own directory
 	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), keyVariable+"="); err == nil && ok {
-		if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key); err == nil {
+		if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key, netip.Addr{}); err == nil {
 			return key, nil
 		}
 	}

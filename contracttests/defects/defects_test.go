@@ -3,7 +3,9 @@ package defects
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/plotwise/plotwise/contracttests/target"
@@ -131,8 +133,75 @@ var effects = []defect{
 	{"the page size is ignored", "listPermits", onQuery(func(name, value string) (string, bool) { return value, name != "per_page" }), "listPermits /data per_page"},
 }
 
+// ofKeys are defects in what becomes of API keys.
+var ofKeys = []defect{
+	{"a limit is not told", "getMe", onAnswer(func(a *answer) { a.header.Del("RateLimit") }), "getMe header Ratelimit missing"},
+	{"a limit that is no number", "getMe", onAnswer(func(a *answer) { a.header.Set("X-RateLimit-Limit", "many") }), "getMe header X-Ratelimit-Limit type"},
+	{"it does not say when to come again", "getMe", onFailure(func(a *answer) {
+		if a.status == http.StatusUnauthorized {
+			a.status = http.StatusTooManyRequests
+		}
+	}), "getMe header Retry-After missing"},
+	{"revoked keys are taken", "getMe", nil, "getMe status key"},
+	{"expired keys are taken", "getOrganization", nil, "getOrganization status key"},
+	{"keys are taken from everywhere", "listContacts", nil, "listContacts status key"},
+	{"a secret may be kept by caches", "createAPIKey", onAnswer(func(a *answer) { a.header.Set("Cache-Control", "private, no-cache") }), "createAPIKey header Cache-Control secret"},
+	{"a secret is shown again", "createAPIKey", showAgain(func(r *http.Request) bool {
+		return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/v1/api-keys/")
+	}), "getAPIKey body secret"},
+	{"a replay shows the secret", "createAPIKey", replayOf("secret_already_shown"), "createAPIKey body secret"},
+	{"revoking does nothing", "createAPIKey", when(method(http.MethodDelete), func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	}), "getAPIKey /data/revoked_at kept"},
+	{"the last admin key goes", "revokeAPIKey", onFailure(func(a *answer) {
+		if a.status == http.StatusConflict {
+			a.status, a.body = http.StatusNoContent, nil
+		}
+	}), "revokeAPIKey body/error/code rule last_admin_key"},
+}
+
+// showAgain puts the key that was made last into the answers to such requests.
+func showAgain(is func(r *http.Request) bool) plant {
+	var mu sync.Mutex
+	var shown any
+	return onSuccess(func(a *answer) {
+		mu.Lock()
+		defer mu.Unlock()
+		a.edit(func(body map[string]any) {
+			data, ok := body["data"].(map[string]any)
+			switch key := data["key"]; {
+			case !ok:
+			case key != nil:
+				shown = key
+			case is(a.request) && shown != nil:
+				data["key"] = shown
+			}
+		})
+	})
+}
+
+// replayOf gives the last success of a POST again in the place of a failure with that code.
+func replayOf(code string) plant {
+	var mu sync.Mutex
+	var last answer
+	return onAnswer(func(a *answer) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case a.status == http.StatusCreated:
+			last = *a
+		case last.status != 0 && strings.Contains(string(a.body), code):
+			a.status, a.header, a.body = last.status, last.header, last.body
+		}
+	})
+}
+
 // keyed returns the defects that need the keys of a target.
 func keyed(o contract.Options) map[string]plant {
+	refused := map[string]string{}
+	for _, k := range o.Keys.Refused {
+		refused[k.Name] = k.Key
+	}
 	as := func(key string, is func(sent string) bool) plant {
 		return onRequest(func(r *http.Request) {
 			if is(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")) {
@@ -142,7 +211,10 @@ func keyed(o contract.Options) map[string]plant {
 	}
 	return map[string]plant{
 		"requests without a key are taken":        as(o.Key, func(sent string) bool { return sent == "" }),
-		"permissions are ignored":                 as(o.Key, func(sent string) bool { return sent == o.Keys["read"] }),
+		"permissions are ignored":                 as(o.Key, func(sent string) bool { return sent == o.Keys.Permissions["read"] }),
+		"revoked keys are taken":                  as(o.Key, func(sent string) bool { return sent == refused["a revoked key"] }),
+		"expired keys are taken":                  as(o.Key, func(sent string) bool { return sent == refused["an expired key"] }),
+		"keys are taken from everywhere":          as(o.Key, func(sent string) bool { return sent == refused["a key for other networks"] }),
 		"another organization's things are shown": as(o.Key, func(sent string) bool { return sent == o.OtherKey }),
 		"it shows that another organization has it": onAnswer(func(a *answer) {
 			if strings.HasSuffix(a.request.Header.Get("Authorization"), o.OtherKey) && !strings.HasSuffix(a.request.URL.Path, "0000000") {
@@ -153,10 +225,19 @@ func keyed(o contract.Options) map[string]plant {
 }
 
 func TestSuite_findsDefects(t *testing.T) {
-	x := target.New(t)
+	x := target.New(t, 1_000_000)
+	x.Options.SkipLimits = true
+	maker, err := contract.New(gen.JSON, x.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Options.Keys, err = maker.MakeKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	all := slices.Concat(answers, effects, ofKeys)
 	sound, others := x.Handler, keyed(x.Options)
 	var table strings.Builder
-	for _, d := range append(append([]defect{}, answers...), effects...) {
+	for _, d := range all {
 		if d.plant == nil {
 			d.plant = others[d.name]
 		}
@@ -169,7 +250,7 @@ func TestSuite_findsDefects(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "%-45s %s\n", d.name, caught)
 	}
-	t.Logf("%d defects\n%s", len(answers)+len(effects), table.String())
+	t.Logf("%d defects\n%s", len(all), table.String())
 }
 
 // catch runs the suite and returns the finding for the planted reason; "" when there is none.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,8 @@ import (
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/usage"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -31,8 +34,9 @@ type Target struct {
 	Options contract.Options
 }
 
-// New starts a server on a database of its own, until the test ends.
-func New(t *testing.T) *Target {
+// New starts a server on a database of its own, until the test ends. It lets an address send so many requests a minute
+// without a valid key.
+func New(t *testing.T, perAddress int) *Target {
 	t.Helper()
 	db := pgtest.Open(t)
 	key, err := demo.NewSeeder(db, now, newID).Seed(t.Context())
@@ -46,25 +50,38 @@ func New(t *testing.T) *Target {
 	if err != nil {
 		t.Fatal(err)
 	}
+	meter := usage.NewMeter(db, now, newID())
+	var running sync.WaitGroup
+	running.Go(func() { meter.Run(t.Context(), time.Second, slog.New(slog.DiscardHandler)) })
+	t.Cleanup(running.Wait)
 	x.Handler, err = httpapi.New(httpapi.Options{
 		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: server.URL,
 		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
+		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: perAddress, InFlight: 100}, Meter: meter,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	x.Options = contract.Options{
-		BaseURL: server.URL, Key: key, Keys: map[string]string{}, AllowWrites: true, ServedAt: "/docs/openapi.json", Now: time.Now,
+		BaseURL: server.URL, Key: key, AllowWrites: true, ServedAt: "/docs/openapi.json", Now: time.Now,
 		OtherKey: newKey(t, db, newOrganization(t, db), identity.Admin),
 	}
-	mine, err := organizations.NewService(db, now, newID).GetByName(t.Context(), demo.Organization)
+	widen(t, db)
+	return x
+}
+
+// widen lets the demo organization send as many requests as the suite likes.
+func widen(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	s := organizations.NewService(db, now, newID)
+	mine, err := s.GetByName(t.Context(), demo.Organization)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range []identity.Permission{identity.Read, identity.Write} {
-		x.Options.Keys[string(p)] = newKey(t, db, mine, p)
+	agreed := int32(1_000_000)
+	if err := s.SetPlan(t.Context(), mine, "professional", &agreed); err != nil {
+		t.Fatal(err)
 	}
-	return x
 }
 
 func newOrganization(t *testing.T, db *postgres.DB) uuid.UUID {
@@ -78,7 +95,7 @@ func newOrganization(t *testing.T, db *postgres.DB) uuid.UUID {
 
 func newKey(t *testing.T, db *postgres.DB, organization uuid.UUID, permission identity.Permission) string {
 	t.Helper()
-	key, err := apikeys.NewService(db, now, newID).Create(t.Context(), apikeys.Key{
+	_, key, err := apikeys.NewService(db, now, newID).Create(t.Context(), apikeys.Key{
 		OrganizationID: organization, Name: string(permission), Permissions: []identity.Permission{permission},
 	})
 	if err != nil {

@@ -1,123 +1,206 @@
-// Package apikeys makes API keys and recognizes them. A key exists in clear only in the answer to its creation.
+// Package apikeys makes API keys and recognizes them. A key exists in clear only in the answer to its making.
 package apikeys
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
 	"fmt"
-	"hash/crc32"
-	"math/big"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/etag"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-// Prefix starts every key, so that a leaked one is found by who searches for it.
-const Prefix = "pw_live_"
+// Key is an API key, without its secret.
+type Key struct {
+	OrganizationID    uuid.UUID
+	ID                uuid.UUID
+	Name              string
+	Permissions       []identity.Permission
+	Prefix            string
+	LastFour          string
+	AllowedNetworks   []string // CIDR; from anywhere when empty
+	CreatedAt         time.Time
+	CreatedBy         *uuid.UUID // the key that made it; nil: the operator
+	CreatorName       string     // of that key
+	LastUsedAt        *time.Time // nil: never
+	ExpiresAt         *time.Time // nil: never
+	RevokedAt         *time.Time
+	RotatedAt         *time.Time
+	PreviousExpiresAt *time.Time // of the secret before the last rotation
+	Version           int64
+}
 
+// The states of a key.
 const (
-	alphabet     = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-	randomDigits = 30
-	sumDigits    = 6
+	Active  = "active"
+	Expired = "expired"
+	Revoked = "revoked"
 )
+
+// State returns the key's state at a time.
+func (k Key) State(at time.Time) string {
+	switch {
+	case k.RevokedAt != nil:
+		return Revoked
+	case k.ExpiresAt != nil && !at.Before(*k.ExpiresAt):
+		return Expired
+	}
+	return Active
+}
+
+func (k Key) position() page.Key { return page.Key{ID: k.ID} }
 
 // Service makes and recognizes API keys. It is safe for concurrent use.
 type Service struct {
-	db    *postgres.DB
-	now   func() time.Time
-	newID func() uuid.UUID
+	db     *postgres.DB
+	now    func() time.Time
+	newID  func() uuid.UUID
+	memory *memory
 }
 
 // NewService returns a Service on the database.
 func NewService(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{db: db, now: now, newID: newID}
+	return &Service{db: db, now: now, newID: newID, memory: newMemory()}
 }
 
-// Key is a new key as it is stored.
-type Key struct {
-	OrganizationID uuid.UUID
-	ID             uuid.UUID
-	Name           string
-	Permissions    []identity.Permission
-	ExpiresAt      *time.Time // nil: never
+// List returns a page of an organization's keys in a state ("" for all), the newest first, or the problems of page.List.
+func (s *Service) List(ctx context.Context, organization uuid.UUID, state string, p page.Query) ([]Key, page.Meta, error) {
+	q, at := postgres.From(ctx, s.db), s.now()
+	return page.List(p, fmt.Sprintf("api-keys %s %s", organization, state), Key.position,
+		func(r page.Request) ([]Key, error) { return list(ctx, q, organization, state, at, r) },
+		func() (int, error) { return count(ctx, q, organization, state, at, page.MaxDepth+1) })
 }
 
-// Create stores a key and returns it in clear, which nothing can do again. OrganizationID, Name, Permissions and
-// ExpiresAt are the caller's; permissions lose their order and their doubles.
-func (s *Service) Create(ctx context.Context, k Key) (clear string, err error) {
-	k.ID = s.newID()
+// Get returns a key, or NotFound.
+func (s *Service) Get(ctx context.Context, organization, key uuid.UUID) (Key, error) {
+	return get(ctx, postgres.From(ctx, s.db), organization, key)
+}
+
+// Find returns the key of that id, whosever it is, or NotFound. It is for the operator.
+func (s *Service) Find(ctx context.Context, key uuid.UUID) (Key, error) {
+	return find(ctx, postgres.From(ctx, s.db), key)
+}
+
+// Create stores a key and returns it with its secret in clear, which nothing can do again. OrganizationID, Name,
+// Permissions, AllowedNetworks, CreatedBy and ExpiresAt are the caller's; permissions lose their order and their doubles.
+// It returns invalid_body for an end that is past and for networks that are none.
+func (s *Service) Create(ctx context.Context, k Key) (made Key, clear string, err error) {
+	if k.AllowedNetworks, err = networks(k.AllowedNetworks); err != nil {
+		return Key{}, "", err
+	}
+	if k.ExpiresAt != nil && !k.ExpiresAt.After(s.now()) {
+		return Key{}, "", problem.Body(problem.Detail{Pointer: "/expires_at", Code: "future", Message: "must be in the future"})
+	}
+	k.ID, k.CreatedAt = s.newID(), s.now()
 	slices.Sort(k.Permissions)
 	k.Permissions = slices.Compact(k.Permissions)
 	clear = generate()
-	return clear, create(ctx, postgres.From(ctx, s.db), k, clear, s.now())
+	q := postgres.From(ctx, s.db)
+	if err := insert(ctx, q, k, clear); err != nil {
+		return Key{}, "", err
+	}
+	made, err = get(ctx, q, k.OrganizationID, k.ID)
+	return made, clear, err
 }
 
-// Authenticate returns who the key belongs to. It returns invalid_api_key, expired_api_key or revoked_api_key. A mistyped
-// key is refused without asking the database.
-func (s *Service) Authenticate(ctx context.Context, clear string) (identity.Identity, error) {
-	if !wellFormed(clear) {
-		return identity.Identity{}, errInvalid()
-	}
-	stored, err := getByHash(ctx, postgres.From(ctx, s.db), hash(clear))
-	if err != nil {
-		return identity.Identity{}, err
-	}
-	switch {
-	case stored.RevokedAt != nil:
-		return identity.Identity{}, problem.New(problem.Unauthenticated, "revoked_api_key", "This API key was revoked; create another.")
-	case stored.ExpiresAt != nil && !s.now().Before(*stored.ExpiresAt):
-		return identity.Identity{}, problem.New(problem.Unauthenticated, "expired_api_key",
-			fmt.Sprintf("This API key expired at %s; create another.", stored.ExpiresAt.UTC().Format(time.RFC3339)))
-	}
-	return stored.identity(), nil
-}
-
-func errInvalid() error {
-	return problem.New(problem.Unauthenticated, "invalid_api_key", "There is no such API key; check that it was copied whole.")
-}
-
-// generate returns a new key: the prefix, 30 random base62 digits (178 bits) and the checksum of both.
-func generate() string {
-	var b strings.Builder
-	b.WriteString(Prefix)
-	base := big.NewInt(int64(len(alphabet)))
-	for range randomDigits {
-		n, err := rand.Int(rand.Reader, base)
-		if err != nil { // crypto/rand never fails (it ends the program itself)
-			panic(err)
+// networks returns networks in their canonical form, each once: an address is the network of itself.
+func networks(texts []string) ([]string, error) {
+	found := make([]string, 0, len(texts))
+	var details []problem.Detail
+	for i, text := range texts {
+		network, err := netip.ParsePrefix(text)
+		if address, addressErr := netip.ParseAddr(text); addressErr == nil {
+			network, err = netip.PrefixFrom(address, address.BitLen()), nil
 		}
-		b.WriteByte(alphabet[n.Int64()])
+		if err != nil {
+			details = append(details, problem.Detail{
+				Pointer: fmt.Sprintf("/allowed_networks/%d", i), Code: "network", Message: "must be an IP address or network, such as 203.0.113.0/24",
+			})
+			continue
+		}
+		found = append(found, network.Masked().String())
 	}
-	return b.String() + checksum(b.String())
+	if details != nil {
+		return nil, problem.Body(details...)
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
 }
 
-// checksum returns the CRC-32 (IEEE) of the text as six base62 digits.
-func checksum(text string) string {
-	sum := crc32.ChecksumIEEE([]byte(text))
-	var digits [sumDigits]byte
-	for i := range digits {
-		digits[sumDigits-1-i] = alphabet[sum%62]
-		sum /= 62
-	}
-	return string(digits[:])
+// maxGrace is how long the secret before a rotation may stay good.
+const maxGrace = 24 * time.Hour
+
+// Rotate gives a key a new secret and returns it in clear, which nothing can do again. The one before stays good for the
+// grace, up to 24 hours; one before that does not. It returns NotFound, and api_key_not_active for a key that is not.
+func (s *Service) Rotate(ctx context.Context, organization, key uuid.UUID, grace time.Duration) (rotated Key, clear string, err error) {
+	clear = generate()
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		k, err := lock(ctx, tx, organization, key)
+		if err != nil {
+			return err
+		}
+		if state := k.State(s.now()); state != Active {
+			return problem.New(problem.Conflict, "api_key_not_active", fmt.Sprintf("This API key is %s; create another.", state))
+		}
+		if err := rotate(ctx, tx, k, clear, s.now(), s.now().Add(min(grace, maxGrace))); err != nil {
+			return err
+		}
+		rotated, err = get(ctx, tx, organization, key)
+		return err
+	})
+	return rotated, clear, err
 }
 
-func wellFormed(clear string) bool {
-	if len(clear) != len(Prefix)+randomDigits+sumDigits || !strings.HasPrefix(clear, Prefix) {
-		return false
-	}
-	body, sum := clear[:len(clear)-sumDigits], clear[len(clear)-sumDigits:]
-	return checksum(body) == sum
+// Revoke makes a key be refused, within a second everywhere; revoking it again changes nothing. The request's If-Match is
+// ifMatch. It returns NotFound, precondition_failed, and last_admin_key for the only active key that may make others.
+func (s *Service) Revoke(ctx context.Context, organization, key uuid.UUID, ifMatch *string) error {
+	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		locked, err := lockAdmins(ctx, tx, organization, key, s.now())
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(locked, func(k Key) bool { return k.ID == key })
+		if i < 0 {
+			return problem.Missing("API key")
+		}
+		k := locked[i]
+		if len(locked) == 1 && k.State(s.now()) == Active && slices.Contains(k.Permissions, identity.Admin) {
+			return problem.New(problem.Conflict, "last_admin_key",
+				"This is the only active API key of the organization with the admin permission; create another first.")
+		}
+		if err := etag.Check(ifMatch, k.Version); err != nil || k.RevokedAt != nil {
+			return err
+		}
+		return revoke(ctx, tx, organization, key, s.now())
+	})
 }
 
-func hash(clear string) []byte {
-	sum := sha256.Sum256([]byte(clear))
-	return sum[:]
+// ForceRevoke revokes a key as Revoke does, also the last one that may make others. It is for the operator.
+func (s *Service) ForceRevoke(ctx context.Context, organization, key uuid.UUID) error {
+	return revoke(ctx, postgres.From(ctx, s.db), organization, key, s.now())
+}
+
+// allows reports whether the networks let an address in.
+func allows(networks []netip.Prefix, from netip.Addr) bool {
+	return len(networks) == 0 || slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(from.Unmap().WithZone("")) })
+}
+
+func parsed(texts []string) ([]netip.Prefix, error) {
+	found := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		network, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("read an API key's networks: %w", err)
+		}
+		found = append(found, network)
+	}
+	return found, nil
 }

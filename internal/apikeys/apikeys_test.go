@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -73,7 +75,8 @@ func TestWellFormed(t *testing.T) {
 
 func TestHash(t *testing.T) { // FIPS 180-4's example
 	const want = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-	if got := hex.EncodeToString(hash("abc")); got != want {
+	h := hash("abc")
+	if got := hex.EncodeToString(h[:]); got != want {
 		t.Errorf("hash = %s, want %s", got, want)
 	}
 }
@@ -101,7 +104,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) create(t *testing.T, expires *time.Time) string {
 	t.Helper()
-	clear, err := w.Create(t.Context(), Key{
+	_, clear, err := w.Create(t.Context(), Key{
 		OrganizationID: organizationID, Name: "CRM", ExpiresAt: expires,
 		Permissions: []identity.Permission{identity.Write, identity.Admin, identity.Write},
 	})
@@ -114,12 +117,13 @@ func (w *world) create(t *testing.T, expires *time.Time) string {
 func TestService_Create(t *testing.T) {
 	w := newWorld(t)
 	clear := w.create(t, nil)
-	got, err := w.Authenticate(t.Context(), clear)
+	got, err := w.Authenticate(t.Context(), clear, netip.Addr{})
 	if err != nil {
 		t.Fatalf("Authenticate(%q) = %v, want no error", clear, err)
 	}
 	want := identity.Identity{
 		OrganizationID: organizationID, KeyID: keyID, KeyName: "CRM", Permissions: []identity.Permission{identity.Admin, identity.Write},
+		RequestsPerMinute: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Authenticate (-want +got):\n%s", diff)
@@ -140,7 +144,7 @@ func TestService_Create_storesOnlyTheHash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := hex.EncodeToString(row.Hash), hex.EncodeToString(hash(clear)); got != want {
+	if got, want := hex.EncodeToString(row.Hash), fmt.Sprintf("%x", hash(clear)); got != want {
 		t.Errorf("key_hash = %s, want %s", got, want)
 	}
 	if row.Prefix != "pw_live_" || row.LastFour != clear[40:] || !row.CreatedAt.Equal(noon) {
@@ -158,10 +162,7 @@ func TestService_Create_inTransaction(t *testing.T) {
 	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
 		ctx := postgres.WithTx(t.Context(), tx)
 		var err error
-		if clear, err = w.Create(ctx, Key{OrganizationID: organizationID, Name: "CRM", Permissions: []identity.Permission{identity.Read}}); err != nil {
-			return err
-		}
-		if _, err := w.Authenticate(ctx, clear); err != nil {
+		if _, clear, err = w.Create(ctx, Key{OrganizationID: organizationID, Name: "CRM", Permissions: []identity.Permission{identity.Read}}); err != nil {
 			return err
 		}
 		return refused
@@ -169,7 +170,7 @@ func TestService_Create_inTransaction(t *testing.T) {
 	if !errors.Is(err, refused) {
 		t.Fatalf("InTx = %v, want %v", err, refused)
 	}
-	_, err = w.Authenticate(t.Context(), clear)
+	_, err = w.Authenticate(t.Context(), clear, netip.Addr{})
 	assertProblem(t, "rolled back", err, "invalid_api_key", "There is no such API key; check that it was copied whole.")
 }
 
@@ -181,7 +182,7 @@ func TestService_Create_refuses(t *testing.T) {
 		"no permission":        {OrganizationID: organizationID, Name: "CRM"},
 		"unknown permission":   {OrganizationID: organizationID, Name: "CRM", Permissions: []identity.Permission{"root"}},
 	} {
-		if _, err := w.Create(t.Context(), k); err == nil {
+		if _, _, err := w.Create(t.Context(), k); err == nil {
 			t.Errorf("%s: Create = no error, want one", name)
 		}
 	}
@@ -205,7 +206,7 @@ func TestService_Authenticate_expired(t *testing.T) {
 		{"after", expires.AddDate(1, 0, 0), "expired_api_key"},
 	} {
 		w.now = c.now
-		_, err := w.Authenticate(t.Context(), clear)
+		_, err := w.Authenticate(t.Context(), clear, netip.Addr{})
 		if c.code == "" {
 			if err != nil {
 				t.Errorf("%s: Authenticate = %v, want no error", c.name, err)
@@ -225,7 +226,7 @@ func TestService_Authenticate_revoked(t *testing.T) {
 	}
 	for _, now := range []time.Time{noon, expires} { // revoked says more than expired
 		w.now = now
-		_, err := w.Authenticate(t.Context(), clear)
+		_, err := w.Authenticate(t.Context(), clear, netip.Addr{})
 		assertProblem(t, now.String(), err, "revoked_api_key", "This API key was revoked; create another.")
 	}
 }
@@ -233,7 +234,7 @@ func TestService_Authenticate_revoked(t *testing.T) {
 func TestService_Authenticate_unknown(t *testing.T) {
 	w := newWorld(t)
 	w.create(t, nil)
-	_, err := w.Authenticate(t.Context(), generate())
+	_, err := w.Authenticate(t.Context(), generate(), netip.Addr{})
 	assertProblem(t, "never created", err, "invalid_api_key", "There is no such API key; check that it was copied whole.")
 }
 
@@ -245,12 +246,12 @@ func TestService_Authenticate_withoutQuery(t *testing.T) {
 		t.Fatal(err)
 	}
 	typo := clear[:20] + string(alphabet[(strings.IndexByte(alphabet, clear[20])+1)%62]) + clear[21:]
-	for name, key := range map[string]string{"empty": "", "typo": typo, "cut": clear[:43], "quoted": "'" + clear + "'", "NUL": clear + "\x00"} {
-		_, err := w.Authenticate(t.Context(), key)
+	for name, key := range map[string]string{"typo": typo, "cut": clear[:43], "quoted": "'" + clear + "'", "NUL": clear + "\x00"} {
+		_, err := w.Authenticate(t.Context(), key, netip.Addr{})
 		assertProblem(t, name, err, "invalid_api_key", "There is no such API key; check that it was copied whole.")
 	}
 	var p *problem.Error
-	if _, err := w.Authenticate(t.Context(), clear); err == nil || errors.As(err, &p) {
+	if _, err := w.Authenticate(t.Context(), clear, netip.Addr{}); err == nil || errors.As(err, &p) {
 		t.Errorf("Authenticate without a database = %v, want an error that is no problem", err)
 	}
 }
@@ -260,7 +261,7 @@ func TestService_Authenticate_canceled(t *testing.T) {
 	clear := w.create(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.Authenticate(ctx, clear); !errors.Is(err, context.Canceled) {
+	if _, err := w.Authenticate(ctx, clear, netip.Addr{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("Authenticate = %v, want %v", err, context.Canceled)
 	}
 }

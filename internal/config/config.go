@@ -4,7 +4,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,22 +16,27 @@ import (
 
 // Config is the configuration of the server: environment variables, each with its default.
 type Config struct {
-	Addr              string        `env:"ADDR" envDefault:":8080" help:"Address that the API listens on."`
-	AdminAddr         string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081" help:"Address of /metrics and pprof; keep it private. Empty: none."`
-	PublicURL         string        `env:"PUBLIC_URL" help:"URL under which clients reach the API; put first in the served specification."`
-	DataDir           string        `env:"DATA_DIR" envDefault:".plotwise" help:"Directory of the embedded Postgres and the demo key."`
-	DatabaseURL       string        `env:"DATABASE_URL" help:"Postgres to use; empty: an embedded one is started in the data directory."`
-	MaxConnections    int           `env:"DATABASE_MAX_CONNECTIONS" envDefault:"20" help:"Connections to Postgres at most."`
-	StatementTimeout  time.Duration `env:"STATEMENT_TIMEOUT" envDefault:"15s" help:"Time that one SQL statement may take."`
-	LockTimeout       time.Duration `env:"LOCK_TIMEOUT" envDefault:"5s" help:"Time that a statement may wait for a lock."`
-	TransactionIdle   time.Duration `env:"TRANSACTION_IDLE_TIMEOUT" envDefault:"30s" help:"Time that a transaction may sit idle."`
-	ReadTimeout       time.Duration `env:"READ_TIMEOUT" envDefault:"15s" help:"Time that a client may take to send a request."`
-	WriteTimeout      time.Duration `env:"WRITE_TIMEOUT" envDefault:"60s" help:"Time until an answer must be sent."`
-	IdleTimeout       time.Duration `env:"IDLE_TIMEOUT" envDefault:"120s" help:"Time that a kept connection may sit idle."`
-	ShutdownTimeout   time.Duration `env:"SHUTDOWN_TIMEOUT" envDefault:"30s" help:"Time that requests get to finish after SIGTERM."`
-	ValidateResponses string        `env:"VALIDATE_RESPONSES" envDefault:"enforce" help:"What becomes of an answer that breaks the specification: enforce (a 500 instead), report (sent, and logged) or off (not checked)."`
-	LogLevel          string        `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
-	LogFormat         string        `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
+	Addr              string         `env:"ADDR" envDefault:":8080" help:"Address that the API listens on."`
+	AdminAddr         string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081" help:"Address of /metrics and pprof; keep it private. Empty: none."`
+	PublicURL         string         `env:"PUBLIC_URL" help:"URL under which clients reach the API; put first in the served specification."`
+	DataDir           string         `env:"DATA_DIR" envDefault:".plotwise" help:"Directory of the embedded Postgres and the demo key."`
+	DatabaseURL       string         `env:"DATABASE_URL" help:"Postgres to use; empty: an embedded one is started in the data directory."`
+	MaxConnections    int            `env:"DATABASE_MAX_CONNECTIONS" envDefault:"20" help:"Connections to Postgres at most."`
+	StatementTimeout  time.Duration  `env:"STATEMENT_TIMEOUT" envDefault:"15s" help:"Time that one SQL statement may take."`
+	LockTimeout       time.Duration  `env:"LOCK_TIMEOUT" envDefault:"5s" help:"Time that a statement may wait for a lock."`
+	TransactionIdle   time.Duration  `env:"TRANSACTION_IDLE_TIMEOUT" envDefault:"30s" help:"Time that a transaction may sit idle."`
+	ReadTimeout       time.Duration  `env:"READ_TIMEOUT" envDefault:"15s" help:"Time that a client may take to send a request."`
+	WriteTimeout      time.Duration  `env:"WRITE_TIMEOUT" envDefault:"60s" help:"Time until an answer must be sent."`
+	IdleTimeout       time.Duration  `env:"IDLE_TIMEOUT" envDefault:"120s" help:"Time that a kept connection may sit idle."`
+	ShutdownTimeout   time.Duration  `env:"SHUTDOWN_TIMEOUT" envDefault:"30s" help:"Time that requests get to finish after SIGTERM."`
+	ValidateResponses string         `env:"VALIDATE_RESPONSES" envDefault:"enforce" help:"What becomes of an answer that breaks the specification: enforce (a 500 instead), report (sent, and logged) or off (not checked)."`
+	RedisURL          string         `env:"REDIS_URL" help:"Redis that holds the rate limits for several processes, such as redis://localhost:6379; empty: each process limits on its own."`
+	TrustedProxies    []netip.Prefix `env:"TRUSTED_PROXIES" help:"Networks of proxies whose X-Forwarded-For is believed, with commas between; empty: none."`
+	AddressRequests   int            `env:"ADDRESS_REQUESTS_PER_MINUTE" envDefault:"300" help:"Requests a minute from one address without a valid API key."`
+	MaxInFlight       int            `env:"MAX_IN_FLIGHT" envDefault:"100" help:"Requests of one organization under way at once in this process."`
+	UsageFlush        time.Duration  `env:"USAGE_FLUSH_INTERVAL" envDefault:"5s" help:"How often counted requests go to the database; so much is lost when a process is killed."`
+	LogLevel          string         `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
+	LogFormat         string         `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
 }
 
 // prefix starts the name of every variable.
@@ -59,23 +67,28 @@ func named(err error) error {
 	if paramsErr != nil {
 		return err
 	}
-	fields := []string{
-		"Addr", "AdminAddr", "PublicURL", "DataDir", "DatabaseURL", "MaxConnections", "StatementTimeout", "LockTimeout", "TransactionIdle",
-		"ReadTimeout", "WriteTimeout", "IdleTimeout", "ShutdownTimeout", "ValidateResponses", "LogLevel", "LogFormat",
-	}
+	fields := reflect.TypeFor[Config]() // in the order of params
 	var found []error
 	for _, e := range all.Errors {
 		var parse env.ParseError
 		if !errors.As(e, &parse) {
 			return err
 		}
-		for i, f := range fields {
-			if f == parse.Name {
-				found = append(found, fmt.Errorf("%s: want a value of type %s, such as 20 or 15s: %w", params[i].Key, parse.Type, parse.Err))
+		for i, p := range params {
+			if fields.Field(i).Name == parse.Name {
+				found = append(found, fmt.Errorf("%s: want a value of type %s, such as %s: %w", p.Key, parse.Type, example(parse.Type), parse.Err))
 			}
 		}
 	}
 	return errors.Join(found...)
+}
+
+// example returns values of a type.
+func example(t reflect.Type) string {
+	if t == reflect.TypeFor[[]netip.Prefix]() {
+		return "10.0.0.0/8,192.0.2.7/32"
+	}
+	return "20 or 15s"
 }
 
 func (c Config) check() error {
@@ -99,9 +112,18 @@ func (c Config) check() error {
 	if c.MaxConnections < 2 || c.MaxConnections > 1000 {
 		found = append(found, fmt.Errorf("%sDATABASE_MAX_CONNECTIONS: want 2 to 1000, not %d", prefix, c.MaxConnections))
 	}
+	for name, n := range map[string]int{"ADDRESS_REQUESTS_PER_MINUTE": c.AddressRequests, "MAX_IN_FLIGHT": c.MaxInFlight} {
+		if n < 1 || n > 1_000_000 {
+			found = append(found, fmt.Errorf("%s%s: want 1 to 1,000,000, not %d", prefix, name, n))
+		}
+	}
+	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {
+		found = append(found, fmt.Errorf("%sREDIS_URL: want a URL such as redis://localhost:6379", prefix)) // which may hold a password
+	}
 	for name, d := range map[string]time.Duration{
 		"STATEMENT_TIMEOUT": c.StatementTimeout, "LOCK_TIMEOUT": c.LockTimeout, "TRANSACTION_IDLE_TIMEOUT": c.TransactionIdle,
 		"READ_TIMEOUT": c.ReadTimeout, "WRITE_TIMEOUT": c.WriteTimeout, "IDLE_TIMEOUT": c.IdleTimeout, "SHUTDOWN_TIMEOUT": c.ShutdownTimeout,
+		"USAGE_FLUSH_INTERVAL": c.UsageFlush,
 	} {
 		if d <= 0 {
 			found = append(found, fmt.Errorf("%s%s: want a time over zero, not %s", prefix, name, d))

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ func defaults() Config {
 		Addr: ":8080", AdminAddr: "127.0.0.1:8081", DataDir: ".plotwise", MaxConnections: 20,
 		StatementTimeout: 15 * time.Second, LockTimeout: 5 * time.Second, TransactionIdle: 30 * time.Second,
 		ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
-		ValidateResponses: "enforce", LogLevel: "info", LogFormat: "text",
+		ValidateResponses: "enforce", AddressRequests: 300, MaxInFlight: 100, UsageFlush: 5 * time.Second, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -44,7 +45,8 @@ func TestLoad_all(t *testing.T) {
 		"PLOTWISE_DATABASE_URL=postgres://u:p@h/d?a=b", "PLOTWISE_DATABASE_MAX_CONNECTIONS=3", "PLOTWISE_STATEMENT_TIMEOUT=1s",
 		"PLOTWISE_LOCK_TIMEOUT=2s", "PLOTWISE_TRANSACTION_IDLE_TIMEOUT=3s", "PLOTWISE_READ_TIMEOUT=4s", "PLOTWISE_WRITE_TIMEOUT=5s",
 		"PLOTWISE_IDLE_TIMEOUT=6s", "PLOTWISE_SHUTDOWN_TIMEOUT=7s", "PLOTWISE_VALIDATE_RESPONSES=report", "PLOTWISE_LOG_LEVEL=debug",
-		"PLOTWISE_LOG_FORMAT=json",
+		"PLOTWISE_LOG_FORMAT=json", "PLOTWISE_REDIS_URL=redis://:p@h:1/2", "PLOTWISE_TRUSTED_PROXIES=10.0.0.0/8,::1/128",
+		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=4", "PLOTWISE_MAX_IN_FLIGHT=5", "PLOTWISE_USAGE_FLUSH_INTERVAL=8s",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -54,8 +56,10 @@ func TestLoad_all(t *testing.T) {
 		DatabaseURL: "postgres://u:p@h/d?a=b", MaxConnections: 3, StatementTimeout: time.Second,
 		LockTimeout: 2 * time.Second, TransactionIdle: 3 * time.Second, ReadTimeout: 4 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: 6 * time.Second, ShutdownTimeout: 7 * time.Second, ValidateResponses: "report", LogLevel: "debug", LogFormat: "json",
+		RedisURL: "redis://:p@h:1/2", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		AddressRequests: 4, MaxInFlight: 5, UsageFlush: 8 * time.Second,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
 }
@@ -82,6 +86,11 @@ func TestLoad_refuses(t *testing.T) {
 		{"PLOTWISE_PUBLIC_URL", "https://a b", "want a URL such as https://api.example.com"},
 		{"PLOTWISE_VALIDATE_RESPONSES", "on", `"on" is none of enforce, report, off`},
 		{"PLOTWISE_LOG_LEVEL", "INFO", `"INFO" is none of debug, info, warn, error`},
+		{"PLOTWISE_REDIS_URL", "localhost:6379", "want a URL such as redis://localhost:6379"},
+		{"PLOTWISE_TRUSTED_PROXIES", "10.0.0.1", `want a value of type []netip.Prefix, such as 10.0.0.0/8,192.0.2.7/32: netip.ParsePrefix("10.0.0.1"): no '/'`},
+		{"PLOTWISE_MAX_IN_FLIGHT", "0", "want 1 to 1,000,000, not 0"},
+		{"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE", "-1", "want 1 to 1,000,000, not -1"},
+		{"PLOTWISE_USAGE_FLUSH_INTERVAL", "0s", "want a time over zero, not 0s"},
 		{"PLOTWISE_LOG_FORMAT", "xml", `"xml" is none of text, json`},
 	} {
 		_, err := Load([]string{c.name + "=" + c.value})
@@ -129,7 +138,11 @@ func TestNamed_everyField(t *testing.T) {
 	names := variables(t)
 	for i, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		err := named(env.AggregateError{Errors: []error{env.ParseError{Name: field.Name, Type: field.Type, Err: errors.New("no")}}})
-		want := names[i] + ": want a value of type " + field.Type.String() + ", such as 20 or 15s: no"
+		example := "20 or 15s"
+		if field.Name == "TrustedProxies" {
+			example = "10.0.0.0/8,192.0.2.7/32"
+		}
+		want := names[i] + ": want a value of type " + field.Type.String() + ", such as " + example + ": no"
 		if err == nil || err.Error() != want {
 			t.Errorf("named(%s) = %v, want %s", field.Name, err, want)
 		}

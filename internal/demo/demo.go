@@ -64,7 +64,9 @@ func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
 	organization, err := s.organizations.GetByName(ctx, Organization)
 	var p *problem.Error
 	if errors.As(err, &p) && p.Kind == problem.NotFound {
-		organization, err = s.organizations.Create(ctx, Organization, "professional")
+		if organization, err = s.organizations.Create(ctx, Organization, "professional"); err == nil {
+			err = s.organizations.SetTimeZone(ctx, organization, "America/New_York")
+		}
 	}
 	if err != nil {
 		return "", err
@@ -72,7 +74,7 @@ func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
 	k := apikeys.Key{
 		OrganizationID: organization, Name: "Demo", Permissions: []identity.Permission{identity.Read, identity.Write, identity.Admin},
 	}
-	if key, err = s.keys.Create(ctx, k); err != nil {
+	if _, key, err = s.keys.Create(ctx, k); err != nil {
 		return "", err
 	}
 	if err := s.fill(ctx, organization); err != nil {

@@ -1,11 +1,14 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -71,6 +74,9 @@ func optional(text string) *string {
 	return &text
 }
 
+// usualWait is when a request is sent again that a failure says nothing of.
+const usualWait = 10 * time.Second
+
 // writeFailure puts the failure's headers into the answer and returns the rest, and puts its cause into the
 // log when it is ours.
 func (s *server) writeFailure(c echo.Context, err error) (status int, body []byte) {
@@ -94,7 +100,7 @@ func (s *server) writeFailure(c echo.Context, err error) (status int, body []byt
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="plotwise"`)
 	case http.StatusTooManyRequests:
-		header.Set("Retry-After", "10")
+		header.Set("Retry-After", strconv.FormatInt(max(1, seconds(cmp.Or(p.RetryAfter, usualWait))), 10))
 	case http.StatusMethodNotAllowed: // where there is GET, there is HEAD
 		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
 	}
@@ -109,7 +115,7 @@ func (s *server) handleError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
 	}
-	status, body := s.writeFailure(c, err)
+	status, body := s.writeFailure(c, s.strangers(c, err))
 	c.Response().WriteHeader(status)
 	_, _ = c.Response().Write(body) // the client may be gone
 }

@@ -22,11 +22,14 @@ import (
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/idempotency"
+	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
 	"github.com/plotwise/plotwise/internal/notes"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/watchlist"
 )
@@ -39,7 +42,10 @@ type Options struct {
 	PublicURL         string // without a slash at the end
 	ValidateResponses string // enforce, report or off
 	Docs              http.Handler
-	ExportTimeout     time.Duration // how long a client may take for one page of an export; 0 for 30 s
+	Limits            Limits
+	Meter             *usage.Meter       // nil: requests are not counted
+	Caller            *identity.Identity // of every request, for measurements: no key is asked for and no limit holds; nil in service
+	ExportTimeout     time.Duration      // how long a client may take for one page of an export; 0 for 30 s
 	Now               func() time.Time
 	NewID             func() uuid.UUID
 }
@@ -53,6 +59,8 @@ type handlers struct {
 	noteHandlers
 	conditionHandlers
 	contactHandlers
+	keyHandlers
+	usageHandlers
 }
 
 // Embedded structs need names of their own.
@@ -63,6 +71,8 @@ type (
 	noteHandlers         struct{ notes.Handlers }
 	conditionHandlers    struct{ conditions.Handlers }
 	contactHandlers      struct{ contacts.Handlers }
+	keyHandlers          struct{ apikeys.Handlers }
+	usageHandlers        struct{ usage.Handlers }
 )
 
 var _ api.StrictServerInterface = handlers{}
@@ -72,6 +82,11 @@ type server struct {
 	log               *slog.Logger
 	metrics           *Metrics
 	keys              *apikeys.Service
+	limits            Limits
+	addresses         *ratelimit.Memory
+	inFlight          *gate
+	meter             *usage.Meter
+	caller            *identity.Identity
 	idempotency       *idempotency.Keys
 	audit             *audit.Log
 	publicURL         string
@@ -96,25 +111,29 @@ func newEcho(o Options) (*echo.Echo, error) {
 	s := &server{
 		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
 		idempotency: idempotency.NewKeys(o.Now), audit: audit.NewLog(o.Now, o.NewID),
+		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: newGate(o.Limits.InFlight), meter: o.Meter, caller: o.Caller,
 		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
 	}
 	e := echo.New()
-	e.HTTPErrorHandler = s.handleError
+	e.HTTPErrorHandler, e.IPExtractor = s.handleError, addressOf(o.Limits.TrustedProxies)
 	e.Use(s.requestID, s.observe, s.recover, middleware.CORSWithConfig(cors))
 	e.GET("/healthz", s.healthz)
 	e.GET("/readyz", s.readyz)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.Any("/docs", echo.WrapHandler(o.Docs))
 	e.Any("/docs/*", echo.WrapHandler(o.Docs))
-	middlewares := map[string][]echo.MiddlewareFunc{}
+	middlewares, routes := map[string][]echo.MiddlewareFunc{}, map[string]usage.Route{}
 	for id, op := range operations {
-		middlewares[id] = []echo.MiddlewareFunc{s.operation(op)}
+		middlewares[id], routes[id] = []echo.MiddlewareFunc{s.operation(op)}, usage.Route{Method: op.Method, Path: op.Path}
 	}
 	check, err := s.permitCheck()
 	if err != nil {
 		return nil, err
 	}
-	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(newHandlers(o, check), nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
+	h := newHandlers(o, check)
+	h.keyHandlers = keyHandlers{apikeys.Handlers{Keys: s.keys, Now: o.Now}}
+	h.usageHandlers = usageHandlers{usage.Handlers{Usage: usage.NewService(o.DB, o.Now), Routes: routes}}
+	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(h, nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return e, nil
 }
 
@@ -136,7 +155,7 @@ var cors = middleware.CORSConfig{
 	AllowOrigins:  []string{"*"},
 	AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete},
 	AllowHeaders:  []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"},
-	ExposeHeaders: []string{"ETag", "Link", "Location", "Content-Disposition", "X-Request-Id", "Retry-After", "Idempotency-Replayed", "WWW-Authenticate"},
+	ExposeHeaders: []string{"ETag", "Link", "Location", "Content-Disposition", "X-Request-Id", "Retry-After", "RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed", "WWW-Authenticate"},
 	MaxAge:        86400,
 }
 

@@ -24,6 +24,8 @@ import (
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/watchlist"
 )
 
@@ -63,6 +65,8 @@ type world struct {
 	metrics       *httpapi.Metrics
 	organization  uuid.UUID
 	exportTimeout time.Duration
+	limits        httpapi.Limits
+	meter         *usage.Meter
 	key           string // with every permission
 }
 
@@ -81,12 +85,15 @@ B-4,Odd Words,Fence,,4 Palm Ave,Naples,FL,34102,,,,,,
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{db: pgtest.Open(t), log: &logBuffer{}}
+	w.limits = httpapi.Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 1000, InFlight: 1000}
+	w.meter = usage.NewMeter(w.db, nowUTC, newID())
 	w.importRows(t, rows)
 	ctx := t.Context()
 	var err error
 	if w.organization, err = organizations.NewService(w.db, time.Now, newID).Create(ctx, "Test", "starter"); err != nil {
 		t.Fatal(err)
 	}
+	w.allow(t, 1_000_000)
 	w.key = w.newKey(t, identity.Admin, identity.Read, identity.Write)
 	found := contacts.NewService(w.db, newID)
 	for _, number := range []string{"B-1", "B-2"} {
@@ -99,6 +106,14 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// allow lets the organization send so many requests a minute.
+func (w *world) allow(t *testing.T, perMinute int32) {
+	t.Helper()
+	if err := organizations.NewService(w.db, time.Now, newID).SetPlan(t.Context(), w.organization, "starter", &perMinute); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (w *world) handler(t *testing.T, validate string) http.Handler {
 	t.Helper()
 	reference, err := docs.New("http://api.test")
@@ -108,7 +123,7 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Now: time.Now, NewID: newID,
+		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Limits: w.limits, Meter: w.meter, Now: time.Now, NewID: newID,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,7 +150,7 @@ func (w *world) importAs(t *testing.T, source, text string) {
 
 func (w *world) newKey(t *testing.T, permissions ...identity.Permission) string {
 	t.Helper()
-	key, err := apikeys.NewService(w.db, time.Now, newID).Create(t.Context(), apikeys.Key{
+	_, key, err := apikeys.NewService(w.db, time.Now, newID).Create(t.Context(), apikeys.Key{
 		OrganizationID: w.organization, Name: "test", Permissions: permissions,
 	})
 	if err != nil {

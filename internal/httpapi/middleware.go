@@ -13,7 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/plotwise/plotwise/internal/id"
-	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/usage"
 )
 
 // What a request carries from one middleware to another.
@@ -56,6 +56,7 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		took := s.now().Sub(start)
 		operation, _ := c.Get(operationKey).(string)
 		status := c.Response().Status
+		s.meterRequest(c, operation, start, took)
 		s.metrics.observe(operation, status, took)
 		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attributes(c, operation, status, took)...)
 		if c.Get(abortKey) != nil {
@@ -63,6 +64,18 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// meterRequest counts a request for usage, as far as its key is known: also one that was refused.
+func (s *server) meterRequest(c echo.Context, operation string, start time.Time, took time.Duration) {
+	caller := callerOf(c)
+	if caller.KeyID == uuid.Nil || operation == "" || s.meter == nil {
+		return
+	}
+	code, _ := c.Get(codeKey).(string)
+	s.meter.Count(usage.Request{
+		OrganizationID: caller.OrganizationID, KeyID: caller.KeyID, Operation: operation, Status: c.Response().Status, Code: code, At: start, Took: took,
+	})
 }
 
 func attributes(c echo.Context, operation string, status int, took time.Duration) []slog.Attr {
@@ -75,7 +88,7 @@ func attributes(c echo.Context, operation string, status int, took time.Duration
 	if operation != "" {
 		attrs = append(attrs, slog.String("operation", operation))
 	}
-	if caller, ok := c.Get(callerKey).(identity.Identity); ok {
+	if caller := callerOf(c); caller.KeyID != uuid.Nil {
 		attrs = append(attrs, slog.String("api_key_id", id.Format(id.APIKey, caller.KeyID)))
 	}
 	if code, ok := c.Get(codeKey).(string); ok {

@@ -23,7 +23,7 @@ import (
 // maxBody is how many bytes a request's body may hold.
 const maxBody = 1 << 20
 
-// operation returns the middleware of one operation: authentication, permission, validation of the request, then the
+// operation returns the middleware of one operation: authentication and limits, permission, validation of the request, then the
 // handler, then validation of the answer, which is only sent when it holds.
 func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -41,7 +41,7 @@ func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 			if err != nil {
 				s.refuse(c, op, answer, err)
 			}
-			s.send(c, answer)
+			s.send(c, op, answer)
 			return nil
 		}
 	}
@@ -70,12 +70,12 @@ func (s *server) refuse(c echo.Context, op *validation.Operation, answer *buffer
 }
 
 func (s *server) serve(c echo.Context, op *validation.Operation, next echo.HandlerFunc, answer *buffer) error {
-	r := c.Request()
-	caller, err := s.authenticate(r)
+	leave, err := s.admit(c)
 	if err != nil {
 		return err
 	}
-	c.Set(callerKey, caller)
+	defer leave()
+	r, caller := c.Request(), callerOf(c)
 	if need := identity.Permission(op.Permission); !caller.May(need) {
 		return problem.New(problem.Forbidden, "permission_denied", fmt.Sprintf(
 			"This operation needs the %s permission; this API key has %s.", need, join(caller.Permissions)))
@@ -132,16 +132,6 @@ func join(permissions []identity.Permission) string {
 	return strings.Join(texts, ", ")
 }
 
-// authenticate returns who sends the request (RFC 6750 §2.1).
-func (s *server) authenticate(r *http.Request) (identity.Identity, error) {
-	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	key = strings.TrimSpace(key)
-	if !strings.EqualFold(scheme, "Bearer") || key == "" {
-		return identity.Identity{}, problem.New(problem.Unauthenticated, "missing_api_key", `Send an API key: "Authorization: Bearer pw_live_…".`)
-	}
-	return s.keys.Authenticate(r.Context(), key)
-}
-
 func readBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	switch {
@@ -157,9 +147,12 @@ func readBody(r *http.Request) ([]byte, error) {
 }
 
 // send sends the answer, or 304 when the caller has it already.
-func (s *server) send(c echo.Context, answer *buffer) {
+func (s *server) send(c echo.Context, op *validation.Operation, answer *buffer) {
 	header := c.Response().Header()
 	setCaching(header)
+	if op.Secret != "" {
+		header.Set("Cache-Control", "no-store")
+	}
 	if answer.status == http.StatusOK && c.Request().Method == http.MethodGet &&
 		etag.Matches(c.Request().Header.Get("If-None-Match"), header.Get("ETag")) {
 		header.Del(echo.HeaderContentType)

@@ -17,6 +17,7 @@ import (
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/validation"
 )
 
@@ -29,7 +30,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 		t.Fatal(err)
 	}
 	keys := apikeys.NewService(db, time.Now, newID)
-	key, err := keys.Create(t.Context(), apikeys.Key{OrganizationID: organization, Name: "test", Permissions: []identity.Permission{identity.Read}})
+	_, key, err := keys.Create(t.Context(), apikeys.Key{OrganizationID: organization, Name: "test", Permissions: []identity.Permission{identity.Read}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +40,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 	}
 	s := &server{
 		db: db, log: slog.New(slog.DiscardHandler), metrics: NewMetrics(db), keys: keys, publicURL: "http://api.test",
+		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: newGate(100),
 		validateResponses: "enforce", now: time.Now,
 	}
 	return s, operations, key

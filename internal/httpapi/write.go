@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -46,8 +47,18 @@ func (s *server) write(c echo.Context, op *validation.Operation, next echo.Handl
 		header := c.Response().Header()
 		return s.idempotency.Keep(r.Context(), tx, request, idempotency.Answer{
 			Status: answer.status, Location: header.Get(echo.HeaderLocation), ETag: header.Get("ETag"), Body: answer.body.Bytes(),
+			SecretOf: secretOf(op, answer.body.Bytes()),
 		})
 	})
+}
+
+// secretOf returns the id of what an answer shows the secret of; "" for an operation that shows none.
+func secretOf(op *validation.Operation, body []byte) string {
+	var envelope struct{ Data struct{ ID string } }
+	if op.Secret == "" || json.Unmarshal(body, &envelope) != nil {
+		return ""
+	}
+	return envelope.Data.ID
 }
 
 // effect runs the handler and records what it did.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,7 @@ type Answer struct {
 	Location string `db:"location"` // "" when the answer had none
 	ETag     string `db:"etag"`     // as above
 	Body     []byte `db:"body"`
+	SecretOf string `db:"secret_of"` // id of what Body shows the secret of; "" for an answer without a secret
 }
 
 // Keys keeps the answers. It is safe for concurrent use.
@@ -44,7 +46,8 @@ func NewKeys(now func() time.Time) *Keys { return &Keys{now: now} }
 
 // Claim takes the request's key for the rest of the transaction. It returns the answer to give again, or nil when the
 // request is to be carried out, and then Keep its answer. It never waits: while another request holds the key it returns
-// idempotency_key_in_use, and for another body idempotency_key_reused.
+// idempotency_key_in_use, for another body idempotency_key_reused, and when the answer showed a secret
+// secret_already_shown.
 func (k *Keys) Claim(ctx context.Context, tx *postgres.Tx, r Request) (*Answer, error) {
 	claimed, err := tryLock(ctx, tx, r)
 	if err != nil {
@@ -62,11 +65,25 @@ func (k *Keys) Claim(ctx context.Context, tx *postgres.Tx, r Request) (*Answer, 
 		return nil, inHeader(problem.Unprocessable, "idempotency_key_reused",
 			"This Idempotency-Key was sent before with another body; use a new key for each new request.", "must be new for a new body")
 	}
+	if kept.SecretOf != "" {
+		return nil, alreadyShown(kept.SecretOf)
+	}
 	return &kept.Answer, nil
 }
 
-// Keep stores the answer to a claimed request, and forgets a few of the organization's that have had their time.
+func alreadyShown(of string) error {
+	p := inHeader(problem.Conflict, "secret_already_shown",
+		fmt.Sprintf("The answer to this Idempotency-Key held a secret, which is shown once; it was about %s.", of), "must be new for a new secret")
+	p.Details[0].Value = of
+	return p
+}
+
+// Keep stores the answer to a claimed request, without its body when that shows a secret, and forgets a few of the
+// organization's that have had their time.
 func (k *Keys) Keep(ctx context.Context, tx *postgres.Tx, r Request, a Answer) error {
+	if a.SecretOf != "" {
+		a.Body = nil
+	}
 	if err := put(ctx, tx, r, a, k.now()); err != nil {
 		return err
 	}
@@ -78,7 +95,7 @@ func hash(body []byte) []byte {
 	return sum[:]
 }
 
-func inHeader(kind problem.Kind, code, message, want string) error {
+func inHeader(kind problem.Kind, code, message, want string) *problem.Error {
 	return &problem.Error{
 		Kind: kind, Code: code, Message: message,
 		Details: []problem.Detail{{In: problem.InHeader, Pointer: "Idempotency-Key", Code: code, Message: want}},

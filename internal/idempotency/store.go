@@ -49,7 +49,7 @@ func get(ctx context.Context, q postgres.Querier, r Request, after time.Time) (*
 }
 
 func put(ctx context.Context, q postgres.Querier, r Request, a Answer, at time.Time) error {
-	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, r.Key, hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at)
+	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, r.Key, hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at, a.SecretOf)
 	if err != nil {
 		return fmt.Errorf("keep the answer of an idempotency key: %w", err)
 	}

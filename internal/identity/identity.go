@@ -20,10 +20,11 @@ const (
 
 // Identity is the caller of a request.
 type Identity struct {
-	OrganizationID uuid.UUID
-	KeyID          uuid.UUID
-	KeyName        string
-	Permissions    []Permission // a set, sorted
+	OrganizationID    uuid.UUID
+	KeyID             uuid.UUID
+	KeyName           string
+	Permissions       []Permission // a set, sorted
+	RequestsPerMinute int          // the organization's limit
 }
 
 // May reports whether the caller has the permission; every caller has the empty one.

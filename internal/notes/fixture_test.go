@@ -76,7 +76,7 @@ func (w *world) newOrganization(t *testing.T) (organization, key uuid.UUID) {
 		t.Fatal(err)
 	}
 	key = newID()
-	_, err = apikeys.NewService(w.db, time.Now, func() uuid.UUID { return key }).Create(t.Context(), apikeys.Key{
+	_, _, err = apikeys.NewService(w.db, time.Now, func() uuid.UUID { return key }).Create(t.Context(), apikeys.Key{
 		OrganizationID: organization, Name: "CRM", Permissions: []identity.Permission{identity.Write},
 	})
 	if err != nil {

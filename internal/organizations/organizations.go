@@ -26,6 +26,7 @@ type Organization struct {
 	Conditions        *int32    `db:"conditions"`
 	UsedPermitSlots   int32     `db:"used_permit_slots"`
 	UsedConditions    int32     `db:"used_conditions"`
+	TimeZone          string    `db:"time_zone"` // IANA; days of usage begin at midnight there
 	CreatedAt         time.Time `db:"created_at"`
 }
 
@@ -79,6 +80,12 @@ func (s *Service) List(ctx context.Context) ([]Organization, error) {
 func (s *Service) Create(ctx context.Context, name, plan string) (uuid.UUID, error) {
 	o := Organization{ID: s.newID(), Name: name, Plan: plan}
 	return o.ID, create(ctx, postgres.From(ctx, s.db), o, s.now())
+}
+
+// SetTimeZone sets where the organization's days begin, a name of the IANA database, or returns NotFound. Usage that was
+// counted before stays with its days.
+func (s *Service) SetTimeZone(ctx context.Context, organization uuid.UUID, zone string) error {
+	return setTimeZone(ctx, postgres.From(ctx, s.db), organization, zone)
 }
 
 // SetPlan puts an organization on a plan, one of Plans, or returns NotFound. What was agreed with it is

@@ -22,6 +22,7 @@ var (
 	listByNameSQL = statements.Get("listByName")
 	createSQL     = statements.Get("create")
 	setPlanSQL    = statements.Get("setPlan")
+	setZoneSQL    = statements.Get("setTimeZone")
 )
 
 func get(ctx context.Context, q postgres.Querier, id uuid.UUID) (Organization, error) {
@@ -63,9 +64,24 @@ func create(ctx context.Context, q postgres.Querier, o Organization, at time.Tim
 }
 
 func setPlan(ctx context.Context, q postgres.Querier, id uuid.UUID, plan string, requestsPerMinute *int32) error {
-	result, err := q.ExecContext(ctx, setPlanSQL, id, plan, requestsPerMinute)
-	if err != nil {
+	if err := change(ctx, q, setPlanSQL, id, plan, requestsPerMinute); err != nil {
 		return fmt.Errorf("put organization %s on the %s plan: %w", id, plan, err)
+	}
+	return nil
+}
+
+func setTimeZone(ctx context.Context, q postgres.Querier, id uuid.UUID, zone string) error {
+	if err := change(ctx, q, setZoneSQL, id, zone); err != nil {
+		return fmt.Errorf("set the time zone of organization %s: %w", id, err)
+	}
+	return nil
+}
+
+// change changes an organization, or returns NotFound.
+func change(ctx context.Context, q postgres.Querier, statement string, args ...any) error {
+	result, err := q.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n > 0 {
 		return err

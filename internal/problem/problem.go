@@ -4,6 +4,7 @@ package problem
 import (
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // Kind says what sort of failure it is; Status gives its HTTP status.
@@ -72,6 +73,8 @@ type Error struct {
 	Code    string // one of the specification's ErrorCode
 	Message string
 	Details []Detail
+
+	RetryAfter time.Duration // of TooMany and Unavailable: when to send the request again; 0 for a usual while
 }
 
 // Error returns the code and the message.

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	operationID = regexp.MustCompile(`^(get|list|create|update|delete|add|remove|batch|rotate|test|retry|recover|read|export)[A-Z][A-Za-z]*$`)
+	operationID = regexp.MustCompile(`^(get|list|create|update|delete|add|remove|batch|rotate|revoke|test|retry|recover|read|export)[A-Z][A-Za-z]*$`)
 	permissions = []string{"read", "write", "admin"}
 	methods     = []string{"get", "post", "put", "patch", "delete"}
 )
@@ -99,13 +99,9 @@ func (l *linter) permission(op *yaml.Node, at string) {
 	}
 }
 
-// failures wants each failure declared that the operation can meet: bad parameters and keys always, the permission when
-// it needs one, the unknown when its path has a parameter, and a broken body when it takes one.
+// failures wants each failure declared that the operation can meet: bad parameters, keys and limits always, the unknown when its path has a parameter, and a broken body when it takes one.
 func (l *linter) failures(op *yaml.Node, method, at string) {
-	want := []string{"400", "401", "413", "500", "503"}
-	if s := lookup(op, "security"); s != nil && len(s.Content) == 1 && len(s.Content[0].Content) == 2 && len(s.Content[0].Content[1].Content) > 0 {
-		want = append(want, "403")
-	}
+	want := []string{"400", "401", "403", "413", "429", "500", "503"}
 	if strings.Contains(at, "{") {
 		want = append(want, "404")
 	}

@@ -25,7 +25,7 @@ paths:
       security: [{apiKey: [read]}]
       parameters:
         - {name: q, in: query, schema: {type: string, maxLength: 9}}
-      responses: {'200': {$ref: '#/components/responses/Things'}, '304': {}, '400': {}, '401': {}, '403': {}, '413': {}, '500': {}, '503': {}}
+      responses: {'200': {$ref: '#/components/responses/Things'}, '304': {}, '400': {}, '401': {}, '403': {}, '413': {}, '429': {}, '500': {}, '503': {}}
   /things/{id}:
     patch:
       operationId: updateThing
@@ -35,7 +35,7 @@ paths:
       security: [{apiKey: []}]
       requestBody:
         content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}, examples: {one: {value: {}}}}}
-      responses: {'200': {}, '400': {}, '401': {}, '404': {}, '412': {}, '413': {}, '415': {}, '422': {}, '500': {}, '503': {}}
+      responses: {'200': {}, '400': {}, '401': {}, '403': {}, '404': {}, '412': {}, '413': {}, '415': {}, '422': {}, '429': {}, '500': {}, '503': {}}
 components:
   responses:
     Things:
@@ -91,15 +91,16 @@ func TestLint(t *testing.T) {
 		{"two permissions", "apiKey: [read]", "apiKey: [read, write]", list + "/security: want one of [read write admin], or none for any key"},
 		{"no 304", "'304': {}, ", "", list + "/responses: needs 304"},
 		{"no 400", "'304': {}, '400': {}", "'304': {}", list + "/responses: needs 400"},
-		{"no 401", "'401': {}, '403'", "'403'", list + "/responses: needs 401"},
-		{"no 403", "'403': {}, ", "", list + "/responses: needs 403"},
+		{"no 401", "'304': {}, '400': {}, '401': {}", "'304': {}, '400': {}", list + "/responses: needs 401"},
+		{"no 403", "'403': {}, '413'", "'413'", list + "/responses: needs 403"},
 		{"no 404", "'404': {}, ", "", update + "/responses: needs 404"},
 		{"no 412", "'412': {}, ", "", update + "/responses: needs 412"},
 		{"no 413", "'413': {}, '415'", "'415'", update + "/responses: needs 413"},
 		{"no 415", "'415': {}, ", "", update + "/responses: needs 415"},
 		{"no 422", "'422': {}, ", "", update + "/responses: needs 422"},
-		{"no 500", "'422': {}, '500': {}", "'422': {}", update + "/responses: needs 500"},
-		{"no 503", "'422': {}, '500': {}, '503': {}", "'422': {}, '500': {}", update + "/responses: needs 503"},
+		{"no 429", "'422': {}, '429': {}", "'422': {}", update + "/responses: needs 429"},
+		{"no 500", "'422': {}, '429': {}, '500': {}", "'422': {}, '429': {}", update + "/responses: needs 500"},
+		{"no 503", "'422': {}, '429': {}, '500': {}, '503': {}", "'422': {}, '429': {}, '500': {}", update + "/responses: needs 503"},
 		{"body of a get", "      parameters:\n", "      requestBody: {}\n      parameters:\n", list + "/responses: needs 415\n" + list + "/responses: needs 422\n" + list + ": GET takes no requestBody"},
 		{
 			"body without a name", "requestBody:\n        content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}",

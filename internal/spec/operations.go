@@ -21,7 +21,8 @@ type Operation struct {
 	Parameters   []Parameter
 	Body         string // URL fragment (#/…) of the request body's schema; "" when there is none
 	BodyRequired bool
-	Streams      bool // its success is a file, sent while it is made
+	Streams      bool   // its success is a file, sent while it is made
+	Secret       string // JSON pointer to the secret that its success shows, this once; "" when there is none
 }
 
 // Parameter is a parameter of an operation.
@@ -85,7 +86,7 @@ func (d *Document) Operations() []Operation {
 			}
 			at := "#/paths/" + fragment(path)
 			op := Operation{ID: scalar(node, "operationId"), Method: strings.ToUpper(method), Path: path, Permission: permission(node)}
-			op.Streams = streams(node)
+			op.Streams, op.Secret = streams(node), scalar(node, "x-secret")
 			op.Parameters = append(d.parameters(item, at), d.parameters(node, at+"/"+method)...)
 			d.body(node, at+"/"+method, &op)
 			operations = append(operations, op)

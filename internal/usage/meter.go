@@ -1,0 +1,164 @@
+package usage
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+// Request is a request as it was answered.
+type Request struct {
+	OrganizationID uuid.UUID
+	KeyID          uuid.UUID
+	Operation      string // the specification's operationId
+	Status         int
+	Code           string // the error code; "" for a success
+	At             time.Time
+	Took           time.Duration
+}
+
+// Meter counts requests in memory and adds the counts to the database in batches, so that no request waits for its being
+// counted. A batch is added whole and once, whatever becomes of the connection. It is safe for concurrent use.
+type Meter struct {
+	db      *postgres.DB
+	now     func() time.Time
+	replica uuid.UUID
+
+	mu     sync.Mutex
+	counts counts
+
+	flushing sync.Mutex // held by whoever adds a batch
+	frozen   counts     // the batch that is being added; nil when the last one was
+	number   int64      // of that batch
+}
+
+// NewMeter returns a Meter of the process with that id, which no other one has or had.
+func NewMeter(db *postgres.DB, now func() time.Time, replica uuid.UUID) *Meter {
+	return &Meter{db: db, now: now, replica: replica, counts: counts{}}
+}
+
+// series is what is counted apart.
+type series struct {
+	OrganizationID uuid.UUID
+	KeyID          uuid.UUID
+	Minute         time.Time
+	Operation      string
+	Status         int
+	Code           string
+}
+
+type tally struct {
+	requests        int64
+	milliseconds    float64
+	maxMilliseconds float64
+	last            time.Time
+}
+
+type counts map[series]*tally
+
+// Count counts a request.
+func (m *Meter) Count(r Request) {
+	s := series{r.OrganizationID, r.KeyID, r.At.UTC().Truncate(time.Minute), r.Operation, r.Status, r.Code}
+	took := float64(r.Took) / float64(time.Millisecond)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := m.counts[s]
+	if t == nil {
+		t = &tally{}
+		m.counts[s] = t
+	}
+	t.requests++
+	t.milliseconds += took
+	t.maxMilliseconds = max(t.maxMilliseconds, took)
+	if t.last.Before(r.At) {
+		t.last = r.At
+	}
+}
+
+// Flush adds what was counted so far. When it fails nothing is lost: the next Flush adds the same batch again, under the
+// same number, and what was counted since in one of its own.
+func (m *Meter) Flush(ctx context.Context) error {
+	m.flushing.Lock()
+	defer m.flushing.Unlock()
+	for m.freeze() {
+		if err := m.add(ctx); err != nil {
+			return err
+		}
+		m.frozen = nil
+	}
+	return nil
+}
+
+// freeze puts what was counted into a batch, unless there is one still to be added; it reports whether there is one.
+func (m *Meter) freeze() bool {
+	if m.frozen != nil {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.counts) == 0 {
+		return false
+	}
+	m.frozen, m.counts = m.counts, counts{}
+	m.number++
+	return true
+}
+
+// add adds the frozen batch in one transaction with its number; a number that is there already was added before.
+func (m *Meter) add(ctx context.Context) error {
+	return postgres.InTx(ctx, m.db, func(tx *postgres.Tx) error {
+		isNew, err := insertFlush(ctx, tx, m.replica, m.number, m.now())
+		if err != nil || !isNew {
+			return err
+		}
+		if err := addCounts(ctx, tx, m.frozen); err != nil {
+			return err
+		}
+		return touchKeys(ctx, tx, m.frozen)
+	})
+}
+
+// Run flushes as often as that, and tidies up every hour, until the context ends. Flush once more when nothing is counted
+// any longer.
+func (m *Meter) Run(ctx context.Context, every time.Duration, log *slog.Logger) {
+	flush, tidy := time.NewTicker(every), time.NewTicker(time.Hour)
+	defer flush.Stop()
+	defer tidy.Stop()
+	for {
+		what, do := "flush usage", m.Flush
+		select {
+		case <-ctx.Done():
+			return
+		case <-flush.C:
+		case <-tidy.C:
+			what, do = "tidy usage up", m.Tidy
+		}
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "usage is behind", slog.String("what", what), slog.Any("error", err))
+		}
+	}
+}
+
+const (
+	keepMinutes = 35 * 24 * time.Hour
+	keepFlushes = 7 * 24 * time.Hour // far longer than a process tries to add a batch
+)
+
+// Tidy deletes the counts by minute that are older than 35 days, and the numbers of batches that nobody sends any more.
+func (m *Meter) Tidy(ctx context.Context) error {
+	for {
+		deleted, err := deleteMinutes(ctx, m.db, m.now().Add(-keepMinutes))
+		if err != nil {
+			return err
+		}
+		if deleted == 0 {
+			break
+		}
+	}
+	return deleteFlushes(ctx, m.db, m.now().Add(-keepFlushes))
+}

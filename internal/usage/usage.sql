@@ -1,0 +1,94 @@
+-- name: insertFlush
+insert into usage_flushes (replica, number, flushed_at) values ($1, $2, $3)
+on conflict (replica, number) do nothing
+
+-- name: addMinutes
+insert into usage_minutes (organization_id, minute, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds)
+select organization_id, minute, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds
+from unnest(cast($1 as uuid[]), cast($2 as timestamptz[]), cast($3 as uuid[]), cast($4 as text[]), cast($5 as smallint[]), cast($6 as text[]),
+    cast($7 as bigint[]), cast($8 as double precision[]), cast($9 as double precision[]))
+    as u (organization_id, minute, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds)
+order by organization_id, minute, api_key_id, operation, status, code -- as all who add do, so that none waits for another in a circle
+on conflict (organization_id, minute, api_key_id, operation, status, code) do update
+set requests = usage_minutes.requests + excluded.requests, milliseconds = usage_minutes.milliseconds + excluded.milliseconds,
+    max_milliseconds = greatest(usage_minutes.max_milliseconds, excluded.max_milliseconds)
+
+-- name: addDays
+insert into usage_days (organization_id, day, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds)
+select u.organization_id, cast(u.minute at time zone o.time_zone as date) as day, u.api_key_id, u.operation, u.status, u.code,
+       sum(u.requests), sum(u.milliseconds), max(u.max_milliseconds)
+from unnest(cast($1 as uuid[]), cast($2 as timestamptz[]), cast($3 as uuid[]), cast($4 as text[]), cast($5 as smallint[]), cast($6 as text[]),
+    cast($7 as bigint[]), cast($8 as double precision[]), cast($9 as double precision[]))
+    as u (organization_id, minute, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds)
+join organizations o on o.id = u.organization_id
+group by u.organization_id, day, u.api_key_id, u.operation, u.status, u.code
+order by u.organization_id, day, u.api_key_id, u.operation, u.status, u.code
+on conflict (organization_id, day, api_key_id, operation, status, code) do update
+set requests = usage_days.requests + excluded.requests, milliseconds = usage_days.milliseconds + excluded.milliseconds,
+    max_milliseconds = greatest(usage_days.max_milliseconds, excluded.max_milliseconds)
+
+-- name: touchKeys
+with used as (
+    select k.organization_id, k.id, u.at
+    from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as timestamptz[])) as u (organization_id, id, at)
+    join api_keys k on k.organization_id = u.organization_id and k.id = u.id
+    order by k.organization_id, k.id
+    for no key update of k
+)
+update api_keys k set last_used_at = greatest(k.last_used_at, used.at)
+from used
+where k.organization_id = used.organization_id and k.id = used.id
+
+-- name: deleteMinutes
+delete from usage_minutes
+where ctid = any(array(select ctid from usage_minutes where minute < $1 order by minute limit 10000 for update skip locked))
+
+-- name: deleteFlushes
+delete from usage_flushes where flushed_at < $1
+
+-- name: getOrganization
+select o.time_zone,
+       cast($2 as uuid) is null or exists (select from api_keys k where k.organization_id = o.id and k.id = $2) as has_key
+from organizations o
+where o.id = $1
+
+-- part: period
+select cast(date_trunc(?, cast(day as timestamp)) as date) as start,
+
+-- part: total
+select
+
+-- part: operation
+select operation,
+
+-- part: counts
+       coalesce(sum(requests), 0) as requests,
+       coalesce(sum(requests) filter (where status between 400 and 499), 0) as client_errors,
+       coalesce(sum(requests) filter (where status >= 500), 0) as server_errors,
+       coalesce(sum(requests) filter (where status = 429), 0) as rate_limited,
+       cast(round(cast(sum(milliseconds) / nullif(sum(requests), 0) as numeric), 2) as double precision) as average_milliseconds,
+       cast(round(cast(max(max_milliseconds) as numeric), 2) as double precision) as max_milliseconds
+
+-- part: failure
+select status, code, operation, sum(requests) as requests
+
+-- part: in_range
+from usage_days
+where organization_id = ? and day between ? and ?
+
+-- part: of_key
+and api_key_id = ?
+
+-- part: failed
+and status >= 400
+group by status, code, operation
+order by requests desc, status, code, operation
+limit ?
+
+-- part: by_period
+group by start
+
+-- part: by_operation
+group by operation
+order by requests desc, operation
+limit ?
