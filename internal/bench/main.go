@@ -1,4 +1,5 @@
-// Command bench measures imports against what Postgres can do at most with the same rows, on this machine, in turns.
+// Command bench measures imports against what Postgres can do at most with the same rows, and what letting requests in
+// costs, on this machine, in turns.
 // The city's files come from the directory that PLOTWISE_BENCH_DATA names (austin/*.csv.gz below it); without it the
 // rows are generated.
 package main
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/ingest"
@@ -113,6 +115,7 @@ type bench struct {
 	files                        [][]byte
 	first, again, insert, copied []float64 // seconds
 	costs                        conditionTimes
+	admitted, waved              atomic.Int64 // lists answered with authentication, limits and metering, and without
 }
 
 func (b *bench) round(ctx context.Context, round int) error {
@@ -128,6 +131,9 @@ func (b *bench) round(ctx context.Context, round int) error {
 			return err
 		}
 		*times = append(*times, took)
+	}
+	if err := b.admissionCost(ctx, db); err != nil {
+		return err
 	}
 	if err := b.conditionCosts(ctx, db); err != nil {
 		return err
@@ -278,6 +284,9 @@ func (b *bench) report() error {
 	fmt.Printf("%-62s %7.2fs\n", "  finding their contacts afterwards, in the background", least(c.drained))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a company condition, %d permits found", c.found[0]), least(c.company))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a location condition, %d permits found", c.found[1]), least(c.location))
+	perSecond := func(n *atomic.Int64) float64 { return float64(n.Load()) / (rounds * admissionSlices * sliceLength.Seconds()) }
+	with, without := perSecond(&b.admitted), perSecond(&b.waved)
+	fmt.Printf("%-62s %6.0f/s %6.0f/s %6.2f (at least 0.92)\n", "lists of 25 with keys, limits and metering ÷ without", with, without, with/without)
 	fmt.Printf("%-62s %d\n", "permits that match the conditions", c.matches)
 	fmt.Printf("%-62s %s\n", "peak memory of this process, which also holds the files' rows", rss)
 	return nil
