@@ -111,28 +111,38 @@ func (s *Service) Create(ctx context.Context, k Key) (made Key, clear string, er
 	return made, clear, err
 }
 
-// networks returns networks in their canonical form, each once: an address is the network of itself.
+// networks returns networks in their canonical form, each once.
 func networks(texts []string) ([]string, error) {
 	found := make([]string, 0, len(texts))
 	var details []problem.Detail
 	for i, text := range texts {
-		network, err := netip.ParsePrefix(text)
-		if address, addressErr := netip.ParseAddr(text); addressErr == nil {
-			network, err = netip.PrefixFrom(address, address.BitLen()), nil
-		}
+		n, err := network(text)
 		if err != nil {
 			details = append(details, problem.Detail{
 				Pointer: fmt.Sprintf("/allowed_networks/%d", i), Code: "network", Message: "must be an IP address or network, such as 203.0.113.0/24",
 			})
 			continue
 		}
-		found = append(found, network.Masked().String())
+		found = append(found, n.String())
 	}
 	if details != nil {
 		return nil, problem.Body(details...)
 	}
 	slices.Sort(found)
 	return slices.Compact(found), nil
+}
+
+// network reads a network; an address is the network of itself. One of IPv4-mapped addresses (RFC 4291 §2.5.5.2) is the
+// IPv4 network, since requests come from IPv4 addresses.
+func network(text string) (netip.Prefix, error) {
+	n, err := netip.ParsePrefix(text)
+	if address, addressErr := netip.ParseAddr(text); addressErr == nil && address.Zone() == "" {
+		n, err = netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	if n.Addr().Is4In6() && n.Bits() >= 96 {
+		n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+	}
+	return n.Masked(), err
 }
 
 // maxGrace is how long the secret before a rotation may stay good.
