@@ -253,3 +253,26 @@ func TestService_Remembers_untilRevoked(t *testing.T) {
 		t.Error("Remembers = true for a key that is known to be revoked, want false")
 	}
 }
+
+// A query whose connection dies under it is made again.
+func TestService_Authenticate_killedQuery(t *testing.T) {
+	w := newWorld(t)
+	_, clear := w.create(t, Key{})
+	watch := pgtest.OpenURL(t, w.url)
+	release := w.lockTable(t)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := w.Authenticate(t.Context(), clear, netip.Addr{})
+		answered <- err
+	}()
+	await(t, "the query waits", func() bool { return waiting(t, watch) == 1 })
+	_, err := watch.ExecContext(t.Context(), `
+		select pg_terminate_backend(pid, 10000) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := <-answered; err != nil {
+		t.Errorf("Authenticate = %v, want no error", err)
+	}
+}
