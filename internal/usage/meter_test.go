@@ -191,6 +191,32 @@ func TestMeter_Flush_twoMeters(t *testing.T) {
 	w.checkSum(t, "three meters at once", 3000, batches)
 }
 
+// Large batches that add to the same rows at once wait for each other in one order.
+func TestMeter_Flush_sameRows(t *testing.T) {
+	w := newWorld(t)
+	meters := []*Meter{w.Meter, w.newMeter(), w.newMeter(), w.newMeter()}
+	const rounds, minutes = 5, 1000
+	for range rounds {
+		start := make(chan struct{})
+		var wait sync.WaitGroup
+		for _, m := range meters {
+			for i := range minutes {
+				m.Count(request(func(r *Request) { r.At = noon.Add(time.Duration(i) * time.Minute) }))
+				m.Count(request(func(r *Request) { r.At, r.KeyID = noon.Add(time.Duration(i)*24*time.Hour), secondKeyID }))
+			}
+			wait.Go(func() {
+				<-start
+				if err := m.Flush(t.Context()); err != nil {
+					t.Errorf("Flush = %v, want no error", err)
+				}
+			})
+		}
+		close(start)
+		wait.Wait()
+	}
+	w.checkSum(t, "four meters at once", 2*rounds*minutes*4, rounds*4)
+}
+
 func TestMeter_Flush_daysOfTheOrganization(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct{ zone, at, want string }{

@@ -126,8 +126,15 @@ func (w *world) rows(t *testing.T, table, at string) []counted {
 	return rows
 }
 
-func (w *world) days(t *testing.T) []counted    { return w.rows(t, "usage_days", "day") }
-func (w *world) minutes(t *testing.T) []counted { return w.rows(t, "usage_minutes", "minute") }
+func (w *world) days(t *testing.T) []counted {
+	t.Helper()
+	return w.rows(t, "usage_days", "day")
+}
+
+func (w *world) minutes(t *testing.T) []counted {
+	t.Helper()
+	return w.rows(t, "usage_minutes", "minute")
+}
 
 // checkSum fails the test unless so many requests are counted, by the minute and by the day, in so many batches.
 func (w *world) checkSum(t *testing.T, name string, requests, batches int64) {
