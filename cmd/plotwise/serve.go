@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
@@ -174,6 +175,7 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	failed := make(chan error, 2)
 	api := g.server(s.handler)
 	go func() { failed <- api.Serve(listener) }()
+	g.log.InfoContext(ctx, "serving", slog.String("url", localURL(listener.Addr())))
 	admin := g.server(s.metrics.Admin())
 	if err := g.listenAdmin(admin, failed); err != nil {
 		return errors.Join(err, api.Close())
@@ -202,7 +204,7 @@ func (g *globals) server(handler http.Handler) *http.Server {
 
 // listenAdmin serves the admin address. When the usual one is taken, by a second copy, it takes any other.
 func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
-	if g.config.AdminAddr == "" {
+	if g.config.AdminAddr == config.NoAdmin {
 		return nil
 	}
 	listener, err := net.Listen("tcp", g.config.AdminAddr) //nolint:noctx // listens until the end

@@ -17,7 +17,7 @@ import (
 // Config is the configuration of the server: environment variables, each with its default.
 type Config struct {
 	Addr              string         `env:"ADDR" envDefault:":8080" help:"Address that the API listens on."`
-	AdminAddr         string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081" help:"Address of /metrics and pprof; keep it private. Empty: none."`
+	AdminAddr         string         `env:"ADMIN_ADDR" envDefault:"127.0.0.1:8081" help:"Address of /metrics and pprof; keep it private. none: neither is served."`
 	PublicURL         string         `env:"PUBLIC_URL" help:"URL under which clients reach the API; put first in the served specification."`
 	DataDir           string         `env:"DATA_DIR" envDefault:".plotwise" help:"Directory of the embedded Postgres and the demo key."`
 	DatabaseURL       string         `env:"DATABASE_URL" help:"Postgres to use; empty: an embedded one is started in the data directory."`
@@ -38,6 +38,9 @@ type Config struct {
 	LogLevel          string         `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat         string         `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
 }
+
+// NoAdmin is the AdminAddr of a server without /metrics and pprof. An empty variable means its default, like an unset one.
+const NoAdmin = "none"
 
 // prefix starts the name of every variable.
 const prefix = "PLOTWISE_"
