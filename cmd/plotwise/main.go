@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/organizations"
 )
@@ -62,11 +63,25 @@ func newLog(c config.Config) *slog.Logger {
 	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil { // checked with the configuration
 		panic(err)
 	}
-	options := &slog.HandlerOptions{Level: level}
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: maskKeys}
 	if c.LogFormat == "json" {
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// maskKeys keeps API keys out of the log, wherever a client sends one: in a path, say, or as its X-Request-Id.
+func maskKeys(_ []string, a slog.Attr) slog.Attr {
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(apikeys.Mask(a.Value.String()))
+	case slog.KindAny:
+		if err, ok := a.Value.Any().(error); ok {
+			a.Value = slog.StringValue(apikeys.Mask(err.Error()))
+		}
+	default:
+	}
+	return a
 }
 
 // now is the clock of this program, in UTC.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"hash/crc32"
 	"math/big"
+	"regexp"
 	"strings"
 )
 
@@ -54,6 +55,16 @@ func wellFormed(clear string) bool {
 	}
 	body, sum := clear[:len(clear)-sumDigits], clear[len(clear)-sumDigits:]
 	return checksum(body) == sum
+}
+
+var inText = regexp.MustCompile(Prefix + "[" + alphabet + "]+")
+
+// Mask returns a text with all that looks like an API key, or like the beginning of one, cut to the prefix.
+func Mask(text string) string {
+	if !strings.Contains(text, Prefix) { // nearly always
+		return text
+	}
+	return inText.ReplaceAllString(text, Prefix+"…")
 }
 
 func lastFour(clear string) string { return clear[len(clear)-4:] }

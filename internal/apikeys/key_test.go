@@ -60,3 +60,15 @@ func TestHash(t *testing.T) { // FIPS 180-4's example
 		t.Errorf("hash = %s, want %s", got, want)
 	}
 }
+
+func TestMask(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "nothing of the kind": "nothing of the kind", "pw_live_": "pw_live_", "starts with pw_live_ alone": "starts with pw_live_ alone",
+		"pw_live_0000000000000000000000000000004WKB5w": "pw_live_…",
+		"/v1/permits/pw_live_00Aaz9/notes, pw_live_1":  "/v1/permits/pw_live_…/notes, pw_live_…",
+	} {
+		if got := Mask(text); got != want {
+			t.Errorf("Mask(%q) = %q, want %q", text, got, want)
+		}
+	}
+}

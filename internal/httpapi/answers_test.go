@@ -277,7 +277,9 @@ func TestNew_documentation(t *testing.T) {
 
 func TestNew_requestID(t *testing.T) {
 	w := newWorld(t)
-	for sent, kept := range map[string]bool{"my-request-0001": true, "short": false, "has spaces in it": false, strings.Repeat("a", 65): false} {
+	for sent, kept := range map[string]bool{
+		"my-request-0001": true, "short": false, "has spaces in it": false, strings.Repeat("a", 65): false, w.key: false,
+	} {
 		a := w.do(t, http.MethodGet, "/v1/me", map[string]string{"X-Request-Id": sent}, nil)
 		if got := a.header.Get("X-Request-Id"); (got == sent) != kept || got == "" {
 			t.Errorf("X-Request-Id %q is answered with %q", sent, got)

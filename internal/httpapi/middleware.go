@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/usage"
 )
@@ -27,11 +28,12 @@ const (
 
 var ownID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
-// requestID gives every request an id: the caller's own X-Request-Id when it is a plain one, else a new one.
+// requestID gives every request an id: the caller's own X-Request-Id when it is a plain one, else a new one. A client that
+// sends its API key there has it neither logged nor stored.
 func (s *server) requestID(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		name := c.Request().Header.Get(echo.HeaderXRequestID)
-		if !ownID.MatchString(name) {
+		if !ownID.MatchString(name) || apikeys.Mask(name) != name {
 			name = id.Format("req", uuid.Must(uuid.NewV7()))
 		}
 		c.Set(requestIDKey, name)

@@ -92,6 +92,18 @@ func TestKeys_Claim_repeat(t *testing.T) {
 	}
 }
 
+func TestKeys_Keep_storesOnlyTheHash(t *testing.T) {
+	w := newWorld(t)
+	w.carryOut(t, request(), created)
+	var got string
+	if err := w.db.GetContext(t.Context(), &got, "select key from idempotency_keys"); err != nil {
+		t.Fatal(err)
+	}
+	if want := "7c35c5a1785d20704e44d5de4beb81c1fce91b6fe48ed7c3159af6f7f832078b"; got != want {
+		t.Errorf("the key %q is stored as %q, want %q", request().Key, got, want)
+	}
+}
+
 func TestKeys_Claim_otherBody(t *testing.T) {
 	w := newWorld(t)
 	w.carryOut(t, request(), created)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -29,9 +30,12 @@ type kept struct {
 	BodyHash []byte `db:"body_hash"`
 }
 
+// keyHash returns what stands for an idempotency key in the database: a client may send a secret as one.
+func keyHash(key string) string { return hex.EncodeToString(hash([]byte(key))) }
+
 func tryLock(ctx context.Context, q postgres.Querier, r Request) (bool, error) {
 	var locked bool
-	if err := q.GetContext(ctx, &locked, tryLockSQL, r.OrganizationID, r.Method, r.Path, r.Key); err != nil {
+	if err := q.GetContext(ctx, &locked, tryLockSQL, r.OrganizationID, r.Method, r.Path, keyHash(r.Key)); err != nil {
 		return false, fmt.Errorf("claim an idempotency key: %w", err)
 	}
 	return locked, nil
@@ -39,7 +43,7 @@ func tryLock(ctx context.Context, q postgres.Querier, r Request) (bool, error) {
 
 func get(ctx context.Context, q postgres.Querier, r Request, after time.Time) (*kept, error) {
 	var k kept
-	switch err := q.GetContext(ctx, &k, getSQL, r.OrganizationID, r.Method, r.Path, r.Key, after); {
+	switch err := q.GetContext(ctx, &k, getSQL, r.OrganizationID, r.Method, r.Path, keyHash(r.Key), after); {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, nil
 	case err != nil:
@@ -49,7 +53,7 @@ func get(ctx context.Context, q postgres.Querier, r Request, after time.Time) (*
 }
 
 func put(ctx context.Context, q postgres.Querier, r Request, a Answer, at time.Time) error {
-	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, r.Key, hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at, a.SecretOf)
+	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, keyHash(r.Key), hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at, a.SecretOf)
 	if err != nil {
 		return fmt.Errorf("keep the answer of an idempotency key: %w", err)
 	}
