@@ -18,13 +18,20 @@ tools: # What run and test need: Go and Postgres
 			echo "Installing Postgres …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; \
 		else echo "Postgres is not installed: run  sudo apt-get install postgresql  or  brew install postgresql@17"; exit 1; fi; fi
 
+.PHONY: test-tools
+test-tools: # What the tests need besides: Redis
+	@command -v redis-server >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Redis …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; \
+		else echo "Redis is not installed: run  sudo apt-get install redis-server  or  brew install redis"; exit 1; fi; }
+
 .PHONY: run
 run: tools ## Serve the API on :8080, with an embedded Postgres and demo data
 	@$(GO) build -o bin/plotwise ./cmd/plotwise
 	@exec bin/plotwise serve
 
 .PHONY: test
-test: tools ## Run every test, with the race detector and a real Postgres
+test: tools test-tools ## Run every test, with the race detector, a real Postgres and a real Redis
 	@trap '$(GO) run ./internal/postgres/pgtest/stop' EXIT; \
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 

@@ -1,0 +1,3 @@
+// Package drills shows on the real program, on a real Postgres and a real Redis, what is promised of keys, limits, usage
+// and stopping: revocation within a second, limits over processes, counts that match the log, secrets that stay secret.
+package drills
