@@ -85,33 +85,31 @@ func (m *Meter) Count(r Request) {
 func (m *Meter) Flush(ctx context.Context) error {
 	m.flushing.Lock()
 	defer m.flushing.Unlock()
-	for m.freeze() {
-		if err := m.add(ctx); err != nil {
-			return err
-		}
-		m.frozen = nil
+	if err := m.add(ctx); err != nil { // what failed before
+		return err
 	}
-	return nil
+	m.freeze()
+	return m.add(ctx)
 }
 
-// freeze puts what was counted into a batch, unless there is one still to be added; it reports whether there is one.
-func (m *Meter) freeze() bool {
-	if m.frozen != nil {
-		return true
-	}
+// freeze puts what was counted into a batch.
+func (m *Meter) freeze() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.counts) == 0 {
-		return false
+		return
 	}
 	m.frozen, m.counts = m.counts, counts{}
 	m.number++
-	return true
 }
 
-// add adds the frozen batch in one transaction with its number; a number that is there already was added before.
+// add adds the frozen batch, if there is one, in one transaction with its number; a number that is there already was added
+// before.
 func (m *Meter) add(ctx context.Context) error {
-	return postgres.InTx(ctx, m.db, func(tx *postgres.Tx) error {
+	if m.frozen == nil {
+		return nil
+	}
+	err := postgres.InTx(ctx, m.db, func(tx *postgres.Tx) error {
 		isNew, err := insertFlush(ctx, tx, m.replica, m.number, m.now())
 		if err != nil || !isNew {
 			return err
@@ -121,6 +119,10 @@ func (m *Meter) add(ctx context.Context) error {
 		}
 		return touchKeys(ctx, tx, m.frozen)
 	})
+	if err == nil {
+		m.frozen = nil
+	}
+	return err
 }
 
 // Run flushes as often as that, and tidies up every hour, until the context ends. Flush once more when nothing is counted
