@@ -70,7 +70,7 @@ func limit(t *testing.T, lost bool) {
 	for _, p := range processes {
 		p.checkStatuses(t)
 	}
-	checkTotal(t, all)
+	checkTotal(t, all, share(restarted.Sub(killed)))
 	if lost {
 		for i := range processes {
 			checkShare(t, all, i, killed, restarted)
@@ -97,9 +97,13 @@ func overload(t *testing.T, p *process, number int, key string, end time.Time) [
 	return found
 }
 
+// share returns what a process's half of the limit allows in a time.
+func share(d time.Duration) float64 { return starterPerMinute / 2 * d.Minutes() }
+
 // checkTotal holds what was accepted against the limit, from the first request to the last: a minute's limit at once, and
-// then as much as comes back, within 2 %.
-func checkTotal(t *testing.T, all []sent) {
+// then as much as comes back, within 2 %. It may be more by what is untold: when Redis is back, the first process to find
+// it may use what the other one allowed while it was away, until that one has told Redis so, some 250 ms later.
+func checkTotal(t *testing.T, all []sent, untold float64) {
 	t.Helper()
 	accepted, first, last := 0, all[0].asked, all[0].answered
 	for _, s := range all {
@@ -114,11 +118,25 @@ func checkTotal(t *testing.T, all []sent) {
 		}
 	}
 	want := starterPerMinute + starterPerMinute*last.Sub(first).Minutes()
-	off := 100 * (float64(accepted) - want) / want
+	off, least, most := 100*(float64(accepted)-want)/want, 0.98*want, 1.02*want+untold
 	t.Logf("%d of %d requests were accepted in %.2f s, where the limit allows %.1f: %+.1f %%", accepted, len(all), last.Sub(first).Seconds(), want, off)
-	if math.Abs(off) > 2 {
-		t.Errorf("%d requests were accepted, want %.1f within 2 %%", accepted, want)
+	if float64(accepted) < least || float64(accepted) > most {
+		t.Errorf("%d requests were accepted, want %.1f to %.1f; by process and second: %v", accepted, least, most, bySecond(all, first))
 	}
+}
+
+// bySecond returns how many requests each process accepted in each second.
+func bySecond(all []sent, first time.Time) [2][]int {
+	var found [2][]int
+	for i := range found {
+		found[i] = make([]int, int(overloadFor.Seconds())+2)
+	}
+	for _, s := range all {
+		if s.status == http.StatusOK {
+			found[s.process][min(int(s.answered.Sub(first).Seconds()), len(found[s.process])-1)]++
+		}
+	}
+	return found
 }
 
 // checkShare holds what a process accepted while Redis was away against its half of the limit. The half was used up when
@@ -131,7 +149,7 @@ func checkShare(t *testing.T, all []sent, process int, killed, restarted time.Ti
 			accepted++
 		}
 	}
-	want := starterPerMinute / 2 * restarted.Sub(killed).Minutes()
+	want := share(restarted.Sub(killed))
 	t.Logf("process %d accepted %d requests while Redis was away, where its half of the limit allows %.1f", process, accepted, want)
 	if math.Abs(float64(accepted)-want) > 2 { // one at each end
 		t.Errorf("process %d accepted %d requests while Redis was away, want %.1f give or take 2", process, accepted, want)
