@@ -28,5 +28,8 @@ func TestServer_keepsItsContract(t *testing.T) {
 			t.Errorf("%s: %d of %d covered, want %.0f %%; gaps: %q", c.Kind, c.Covered, c.Total, 100*c.Wanted, c.Gaps)
 		}
 	}
+	for _, e := range report.Excused() {
+		t.Errorf("not tried: %s", e)
+	}
 	t.Log(report.Text())
 }

@@ -14,6 +14,9 @@ alter table api_keys
     add constraint api_keys_creator_fkey foreign key (organization_id, created_by) references api_keys,
     add check ((previous_hash is null) = (previous_expires_at is null));
 
+-- What the operator does has no key.
+alter table audit_log alter column api_key_id drop not null;
+
 -- secret_of is the id of what an answer showed a secret of; such an answer is not kept, and secret_of is '' for the others.
 alter table idempotency_keys add column secret_of text not null default '';
 

@@ -14,6 +14,7 @@ import (
 // database is the database of a command: one that is configured, or the embedded one.
 type database struct {
 	*postgres.DB
+	keys   *postgres.DB     // for looking API keys up, which must not wait for what keeps the others busy
 	server *embedded.Server // nil when it is configured
 	log    *slog.Logger
 }
@@ -48,6 +49,11 @@ func (g *globals) withDatabase(ctx context.Context, do func(db *database) error)
 	return do(db)
 }
 
+const (
+	keyConnections = 4 // one query of them takes a fraction of a millisecond
+	keyTimeout     = 2 * time.Second
+)
+
 func (d *database) connect(ctx context.Context, g *globals, url string) error {
 	c := g.config
 	var err error
@@ -56,6 +62,9 @@ func (d *database) connect(ctx context.Context, g *globals, url string) error {
 		TransactionTimeout: c.TransactionIdle,
 	})
 	if err != nil {
+		return err
+	}
+	if d.keys, err = postgres.Open(postgres.Options{URL: url, MaxConnections: keyConnections, StatementTimeout: keyTimeout}); err != nil {
 		return err
 	}
 	if err := d.PingContext(ctx); err != nil {
@@ -94,7 +103,7 @@ func (d *database) checkSchema(ctx context.Context) error {
 
 // close closes the pool and stops an embedded server that this process started.
 func (d *database) close(ctx context.Context) error {
-	return errors.Join(d.Close(), d.stop(ctx))
+	return errors.Join(d.keys.Close(), d.Close(), d.stop(ctx))
 }
 
 func (d *database) stop(ctx context.Context) error {

@@ -7,16 +7,19 @@ import (
 	"os"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/audit"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
 )
 
 type keysCommand struct {
@@ -45,6 +48,9 @@ func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
 	if n := utf8.RuneCountInString(c.Name); n > 100 || strings.TrimSpace(c.Name) == "" {
 		return errors.New("--name: want 1 to 100 characters")
 	}
+	if len(c.Permissions) == 0 {
+		return errors.New("--permissions: want read, write or admin, or several with commas between")
+	}
 	k := apikeys.Key{Name: c.Name, AllowedNetworks: c.Networks}
 	for _, p := range c.Permissions {
 		k.Permissions = append(k.Permissions, identity.Permission(p))
@@ -61,12 +67,16 @@ func (c *createKeyCommand) Run(ctx context.Context, g *globals) error {
 		if k.OrganizationID, err = findOrganization(ctx, organizations.NewService(db.DB, now, newID), "--organization", c.Organization); err != nil {
 			return err
 		}
-		_, key, err := apikeys.NewService(db.DB, now, newID).Create(ctx, k)
-		if err != nil {
+		var key string
+		var made apikeys.Key
+		if err := audited(ctx, db, "createAPIKey", k.OrganizationID, func(ctx context.Context) (err error) {
+			made, key, err = apikeys.NewService(db.DB, now, newID).Create(ctx, k)
+			return err
+		}); err != nil {
 			return err
 		}
 		fmt.Println(key)
-		fmt.Fprintln(os.Stderr, "This key is shown only now; keep it safe.")
+		fmt.Fprintf(os.Stderr, "This key is shown only now; keep it safe. Its id is %s.\n", id.Format(id.APIKey, made.ID))
 		return nil
 	})
 }
@@ -92,10 +102,10 @@ func (c *listKeysCommand) Run(ctx context.Context, g *globals) error {
 			return nil
 		}
 		var b strings.Builder
-		b.WriteString("ID\tNAME\tPERMISSIONS\tKEY\tSTATE\tLAST USED\tCREATED\n")
+		b.WriteString("ID\tNAME\tPERMISSIONS\tKEY\tSTATE\tLAST USED\tEXPIRES\tCREATED\n")
 		for _, k := range found {
-			fmt.Fprintf(&b, "%s\t%s\t%s\t%s…%s\t%s\t%s\t%s\n", id.Format(id.APIKey, k.ID), k.Name, joined(k.Permissions), k.Prefix, k.LastFour,
-				k.State(now()), instant(k.LastUsedAt), instant(&k.CreatedAt))
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%s…%s\t%s\t%s\t%s\t%s\n", id.Format(id.APIKey, k.ID), printable(k.Name), joined(k.Permissions), k.Prefix, k.LastFour,
+				k.State(now()), instant(k.LastUsedAt), instant(k.ExpiresAt), instant(&k.CreatedAt))
 		}
 		return printTable(b.String())
 	})
@@ -112,6 +122,26 @@ func allKeys(ctx context.Context, s *apikeys.Service, organization uuid.UUID, st
 		}
 		query.Cursor = &meta.NextCursor
 	}
+}
+
+// audited does something as the operator, and notes it in the same transaction.
+func audited(ctx context.Context, db *database, operation string, organization uuid.UUID, do func(ctx context.Context) error) error {
+	return postgres.InTx(ctx, db.DB, func(tx *postgres.Tx) error {
+		if err := do(postgres.WithTx(ctx, tx)); err != nil {
+			return err
+		}
+		return audit.NewLog(now, newID).Record(ctx, tx, audit.Entry{OrganizationID: organization, Operation: operation})
+	})
+}
+
+// printable returns a text of a customer without what would move the cursor of a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, text)
 }
 
 func joined(permissions []identity.Permission) string {
@@ -151,15 +181,15 @@ func (c *revokeKeyCommand) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
-		if c.Force {
-			err = s.ForceRevoke(ctx, k.OrganizationID, k.ID)
-		} else {
-			err = s.Revoke(ctx, k.OrganizationID, k.ID, nil)
-		}
-		if err != nil {
+		if err := audited(ctx, db, "revokeAPIKey", k.OrganizationID, func(ctx context.Context) error {
+			if c.Force {
+				return s.ForceRevoke(ctx, k.OrganizationID, k.ID)
+			}
+			return s.Revoke(ctx, k.OrganizationID, k.ID, nil)
+		}); err != nil {
 			return err
 		}
-		fmt.Printf("%s (%s) is revoked.\n", c.Key, k.Name)
+		fmt.Printf("%s (%s) is revoked.\n", c.Key, printable(k.Name))
 		return nil
 	})
 }

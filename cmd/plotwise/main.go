@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // for machines that lack it
 
 	"github.com/alecthomas/kong"
 	"github.com/google/uuid"

@@ -7,14 +7,13 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
-	"time"
-	_ "time/tzdata" // for machines that lack it
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
 )
 
 type orgCommand struct {
@@ -43,16 +42,17 @@ func (c *createOrgCommand) Run(ctx context.Context, g *globals) error {
 	if n := utf8.RuneCountInString(name); n == 0 || n > 200 {
 		return errors.New("name: want 1 to 200 characters")
 	}
-	if err := checkZone("--time-zone", c.Zone); err != nil {
-		return err
-	}
 	return g.withDatabase(ctx, func(db *database) error {
-		s := organizations.NewService(db.DB, now, newID)
-		created, err := s.Create(ctx, name, c.Plan)
+		var created uuid.UUID
+		err := postgres.InTx(ctx, db.DB, func(tx *postgres.Tx) (err error) {
+			ctx := postgres.WithTx(ctx, tx)
+			s := organizations.NewService(db.DB, now, newID)
+			if created, err = s.Create(ctx, name, c.Plan); err != nil {
+				return err
+			}
+			return s.SetTimeZone(ctx, created, c.Zone)
+		})
 		if err != nil {
-			return err
-		}
-		if err := s.SetTimeZone(ctx, created, c.Zone); err != nil {
 			return err
 		}
 		fmt.Println(id.Format(id.Organization, created))
@@ -107,9 +107,6 @@ func (setZoneCommand) Help() string {
 
 // Run changes the time zone and prints what holds now.
 func (c *setZoneCommand) Run(ctx context.Context, g *globals) error {
-	if err := checkZone("time zone", c.Zone); err != nil {
-		return err
-	}
 	return g.withDatabase(ctx, func(db *database) error {
 		s := organizations.NewService(db.DB, now, newID)
 		found, err := findOrganization(ctx, s, "organization", c.Organization)
@@ -125,14 +122,6 @@ func (c *setZoneCommand) Run(ctx context.Context, g *globals) error {
 		}
 		return printOrganizations(o)
 	})
-}
-
-// checkZone wants a zone that Go and Postgres know; what names the argument for the failure.
-func checkZone(what, zone string) error {
-	if _, err := time.LoadLocation(zone); err != nil || zone == "" || zone == "Local" || len(zone) > 50 {
-		return fmt.Errorf("%s %q: want a name of the IANA database, such as America/New_York", what, zone)
-	}
-	return nil
 }
 
 type listOrgsCommand struct{}
@@ -156,7 +145,7 @@ func printOrganizations(all ...organizations.Organization) error {
 	var b strings.Builder
 	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS\tTIME ZONE\n")
 	for _, o := range all {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", id.Format(id.Organization, o.ID), o.Name, o.Plan, o.RequestsPerMinute,
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", id.Format(id.Organization, o.ID), printable(o.Name), o.Plan, o.RequestsPerMinute,
 			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedConditions, o.Conditions), o.TimeZone)
 	}
 	return printTable(b.String())

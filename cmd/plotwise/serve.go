@@ -90,7 +90,7 @@ type services struct {
 }
 
 func (g *globals) services(db *database) (services, error) {
-	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, now, newID())}
+	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, apikeys.NewService(db.DB, now, newID).Touch, now, newID())}
 	reference, err := docs.New(g.config.PublicURL)
 	if err != nil {
 		return s, err
@@ -99,7 +99,7 @@ func (g *globals) services(db *database) (services, error) {
 		return s, err
 	}
 	s.handler, err = httpapi.New(httpapi.Options{
-		DB: db.DB, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
+		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},
@@ -168,6 +168,7 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	var running sync.WaitGroup
 	running.Go(func() { contacts.NewService(db.DB, newID).Run(background, contactsEvery, g.log) })
 	running.Go(func() { s.meter.Run(background, g.config.UsageFlush, g.log) })
+	running.Go(func() { s.meter.RunTidy(background, g.log) })
 	running.Go(func() { s.limiter.run(background) })
 	defer func() { err = errors.Join(err, s.flush(ctx), s.limiter.close()) }()
 	defer running.Wait()

@@ -50,7 +50,7 @@ func New(t *testing.T, perAddress int) *Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	meter := usage.NewMeter(db, now, newID())
+	meter := usage.NewMeter(db, apikeys.NewService(db, now, newID).Touch, now, newID())
 	var running sync.WaitGroup
 	running.Go(func() { meter.Run(t.Context(), time.Second, slog.New(slog.DiscardHandler)) })
 	t.Cleanup(running.Wait)

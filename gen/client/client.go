@@ -3128,8 +3128,9 @@ type ClientInterface interface {
 
 	// RevokeAPIKey Revoke an API key
 	//
-	// The key is refused everywhere within a second, for good; `GET` shows it with its `revoked_at`. Revoking it again
-	// changes nothing. The organization's only active admin key cannot be revoked.
+	// The key is refused everywhere within a second, and can change nothing from now on; `GET` shows it with its
+	// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
+	// that stays good for a day at least.
 	//
 	// Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
 	RevokeAPIKey(ctx context.Context, apiKeyID APIKeyID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3145,7 +3146,7 @@ type ClientInterface interface {
 	//
 	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-	// is refused from now on.
+	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -3156,7 +3157,7 @@ type ClientInterface interface {
 	//
 	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-	// is refused from now on.
+	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3384,7 +3385,8 @@ type ClientInterface interface {
 	//
 	// Requests by day, ISO week (Monday to Sunday) or month of your organization's time zone, the oldest first, days without
 	// any included. `from` and `to` are widened to whole periods. Requests show within seconds; those that were refused
-	// count as well, as far as their key was known.
+	// count as well, as far as their key was known; requests to
+	// paths that do not exist do not.
 	//
 	// Corresponds with GET /v1/usage (the `ListUsage` operationId).
 	ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -3550,8 +3552,9 @@ func (c *Client) CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, b
 
 // RevokeAPIKey Revoke an API key
 //
-// The key is refused everywhere within a second, for good; `GET` shows it with its `revoked_at`. Revoking it again
-// changes nothing. The organization's only active admin key cannot be revoked.
+// The key is refused everywhere within a second, and can change nothing from now on; `GET` shows it with its
+// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
+// that stays good for a day at least.
 //
 // Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
 func (c *Client) RevokeAPIKey(ctx context.Context, apiKeyID APIKeyID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -3587,7 +3590,7 @@ func (c *Client) GetAPIKey(ctx context.Context, apiKeyID APIKeyID, params *GetAP
 //
 // Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-// is refused from now on.
+// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
 // Takes any type of body and a specified content type.
 //
@@ -3608,7 +3611,7 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, apiKeyID APIKeyID, pa
 //
 // Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-// is refused from now on.
+// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -4086,7 +4089,8 @@ func (c *Client) CreateNote(ctx context.Context, permitUUID PermitUUID, params *
 //
 // Requests by day, ISO week (Monday to Sunday) or month of your organization's time zone, the oldest first, days without
 // any included. `from` and `to` are widened to whole periods. Requests show within seconds; those that were refused
-// count as well, as far as their key was known.
+// count as well, as far as their key was known; requests to
+// paths that do not exist do not.
 //
 // Corresponds with GET /v1/usage (the `ListUsage` operationId).
 func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -7098,8 +7102,9 @@ type ClientWithResponsesInterface interface {
 
 	// RevokeAPIKeyWithResponse Revoke an API key
 	//
-	// The key is refused everywhere within a second, for good; `GET` shows it with its `revoked_at`. Revoking it again
-	// changes nothing. The organization's only active admin key cannot be revoked.
+	// The key is refused everywhere within a second, and can change nothing from now on; `GET` shows it with its
+	// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
+	// that stays good for a day at least.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7119,7 +7124,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-	// is refused from now on.
+	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7130,7 +7135,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-	// is refused from now on.
+	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -7390,7 +7395,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Requests by day, ISO week (Monday to Sunday) or month of your organization's time zone, the oldest first, days without
 	// any included. `from` and `to` are widened to whole periods. Requests show within seconds; those that were refused
-	// count as well, as far as their key was known.
+	// count as well, as far as their key was known; requests to
+	// paths that do not exist do not.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -7597,6 +7603,7 @@ type ListAPIKeysResponse500Headers struct {
 type ListAPIKeysResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -7819,6 +7826,7 @@ type CreateAPIKeyResponse500Headers struct {
 type CreateAPIKeyResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -8064,6 +8072,7 @@ type RevokeAPIKeyResponse500Headers struct {
 type RevokeAPIKeyResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -8294,6 +8303,7 @@ type GetAPIKeyResponse500Headers struct {
 type GetAPIKeyResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -8534,6 +8544,7 @@ type RotateAPIKeyResponse500Headers struct {
 type RotateAPIKeyResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -8771,6 +8782,7 @@ type ListConditionsResponse500Headers struct {
 type ListConditionsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -8994,6 +9006,7 @@ type CreateConditionResponse500Headers struct {
 type CreateConditionResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -9229,6 +9242,7 @@ type DeleteConditionResponse500Headers struct {
 type DeleteConditionResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -9450,6 +9464,7 @@ type GetConditionResponse500Headers struct {
 type GetConditionResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -9690,6 +9705,7 @@ type UpdateConditionResponse500Headers struct {
 type UpdateConditionResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -9937,6 +9953,7 @@ type ListConditionPermitsResponse500Headers struct {
 type ListConditionPermitsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -10149,6 +10166,7 @@ type ListContactsResponse500Headers struct {
 type ListContactsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -10361,6 +10379,7 @@ type GetContactResponse500Headers struct {
 type GetContactResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -10573,6 +10592,7 @@ type ListJurisdictionsResponse500Headers struct {
 type ListJurisdictionsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -10775,6 +10795,7 @@ type GetMeResponse500Headers struct {
 type GetMeResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -10985,6 +11006,7 @@ type DeleteNoteResponse500Headers struct {
 type DeleteNoteResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -11206,6 +11228,7 @@ type GetNoteResponse500Headers struct {
 type GetNoteResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -11446,6 +11469,7 @@ type UpdateNoteResponse500Headers struct {
 type UpdateNoteResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -11682,6 +11706,7 @@ type GetOrganizationResponse500Headers struct {
 type GetOrganizationResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -11885,6 +11910,7 @@ type ListPermitsResponse500Headers struct {
 type ListPermitsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -12076,6 +12102,7 @@ type ExportPermitsResponse500Headers struct {
 type ExportPermitsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -12286,6 +12313,7 @@ type GetPermitResponse500Headers struct {
 type GetPermitResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -12508,6 +12536,7 @@ type ListPermitHistoryResponse500Headers struct {
 type ListPermitHistoryResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -12730,6 +12759,7 @@ type ListNotesResponse500Headers struct {
 type ListNotesResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -12972,6 +13002,7 @@ type CreateNoteResponse500Headers struct {
 type CreateNoteResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -13208,6 +13239,7 @@ type ListUsageResponse500Headers struct {
 type ListUsageResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -13410,6 +13442,7 @@ type ListUsageEndpointsResponse500Headers struct {
 type ListUsageEndpointsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -13612,6 +13645,7 @@ type ListUsageErrorsResponse500Headers struct {
 type ListUsageErrorsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -13815,6 +13849,7 @@ type ListWatchlistResponse500Headers struct {
 type ListWatchlistResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -14060,6 +14095,7 @@ type AddWatchlistItemResponse500Headers struct {
 type AddWatchlistItemResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -14324,6 +14360,7 @@ type BatchAddWatchlistItemsResponse500Headers struct {
 type BatchAddWatchlistItemsResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -14559,6 +14596,7 @@ type RemoveWatchlistItemResponse500Headers struct {
 type RemoveWatchlistItemResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -14780,6 +14818,7 @@ type GetWatchlistItemResponse500Headers struct {
 type GetWatchlistItemResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -15020,6 +15059,7 @@ type UpdateWatchlistItemResponse500Headers struct {
 type UpdateWatchlistItemResponse503Headers struct {
 	RateLimit           *string
 	RateLimitPolicy     *string
+	RetryAfter          int32
 	XRateLimitLimit     *int32
 	XRateLimitRemaining *int32
 	XRateLimitReset     *int64
@@ -15218,8 +15258,9 @@ func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, para
 
 // RevokeAPIKeyWithResponse Revoke an API key
 //
-// The key is refused everywhere within a second, for good; `GET` shows it with its `revoked_at`. Revoking it again
-// changes nothing. The organization's only active admin key cannot be revoked.
+// The key is refused everywhere within a second, and can change nothing from now on; `GET` shows it with its
+// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
+// that stays good for a day at least.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -15251,7 +15292,7 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, apiKeyI
 //
 // Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-// is refused from now on.
+// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15268,7 +15309,7 @@ func (c *ClientWithResponses) RotateAPIKeyWithBodyWithResponse(ctx context.Conte
 //
 // Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
-// is refused from now on.
+// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -15678,7 +15719,8 @@ func (c *ClientWithResponses) CreateNoteWithResponse(ctx context.Context, permit
 //
 // Requests by day, ISO week (Monday to Sunday) or month of your organization's time zone, the oldest first, days without
 // any included. `from` and `to` are widened to whole periods. Requests show within seconds; those that were refused
-// count as well, as far as their key was known.
+// count as well, as far as their key was known; requests to
+// paths that do not exist do not.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -16354,6 +16396,13 @@ func ParseListAPIKeysResponse(rsp *http.Response) (*ListAPIKeysResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -16976,6 +17025,13 @@ func ParseCreateAPIKeyResponse(rsp *http.Response) (*CreateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -17580,6 +17636,13 @@ func ParseRevokeAPIKeyResponse(rsp *http.Response) (*RevokeAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -18145,6 +18208,13 @@ func ParseGetAPIKeyResponse(rsp *http.Response) (*GetAPIKeyResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -18813,6 +18883,13 @@ func ParseRotateAPIKeyResponse(rsp *http.Response) (*RotateAPIKeyResponse, error
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -19333,6 +19410,13 @@ func ParseListConditionsResponse(rsp *http.Response) (*ListConditionsResponse, e
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -19963,6 +20047,13 @@ func ParseCreateConditionResponse(rsp *http.Response) (*CreateConditionResponse,
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -20514,6 +20605,13 @@ func ParseDeleteConditionResponse(rsp *http.Response) (*DeleteConditionResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -21080,6 +21178,13 @@ func ParseGetConditionResponse(rsp *http.Response) (*GetConditionResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -21748,6 +21853,13 @@ func ParseUpdateConditionResponse(rsp *http.Response) (*UpdateConditionResponse,
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -22321,6 +22433,13 @@ func ParseListConditionPermitsResponse(rsp *http.Response) (*ListConditionPermit
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -22841,6 +22960,13 @@ func ParseListContactsResponse(rsp *http.Response) (*ListContactsResponse, error
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -23408,6 +23534,13 @@ func ParseGetContactResponse(rsp *http.Response) (*GetContactResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -23929,6 +24062,13 @@ func ParseListJurisdictionsResponse(rsp *http.Response) (*ListJurisdictionsRespo
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -24442,6 +24582,13 @@ func ParseGetMeResponse(rsp *http.Response) (*GetMeResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -24994,6 +25141,13 @@ func ParseDeleteNoteResponse(rsp *http.Response) (*DeleteNoteResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -25560,6 +25714,13 @@ func ParseGetNoteResponse(rsp *http.Response) (*GetNoteResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -26228,6 +26389,13 @@ func ParseUpdateNoteResponse(rsp *http.Response) (*UpdateNoteResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -26741,6 +26909,13 @@ func ParseGetOrganizationResponse(rsp *http.Response) (*GetOrganizationResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -27263,6 +27438,13 @@ func ParseListPermitsResponse(rsp *http.Response) (*ListPermitsResponse, error) 
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -27724,6 +27906,13 @@ func ParseExportPermitsResponse(rsp *http.Response) (*ExportPermitsResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -28290,6 +28479,13 @@ func ParseGetPermitResponse(rsp *http.Response) (*GetPermitResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -28864,6 +29060,13 @@ func ParseListPermitHistoryResponse(rsp *http.Response) (*ListPermitHistoryRespo
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -29436,6 +29639,13 @@ func ParseListNotesResponse(rsp *http.Response) (*ListNotesResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -30118,6 +30328,13 @@ func ParseCreateNoteResponse(rsp *http.Response) (*CreateNoteResponse, error) {
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -30631,6 +30848,13 @@ func ParseListUsageResponse(rsp *http.Response) (*ListUsageResponse, error) {
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -31146,6 +31370,13 @@ func ParseListUsageEndpointsResponse(rsp *http.Response) (*ListUsageEndpointsRes
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -31659,6 +31890,13 @@ func ParseListUsageErrorsResponse(rsp *http.Response) (*ListUsageErrorsResponse,
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -32180,6 +32418,13 @@ func ParseListWatchlistResponse(rsp *http.Response) (*ListWatchlistResponse, err
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -32928,6 +33173,13 @@ func ParseAddWatchlistItemResponse(rsp *http.Response) (*AddWatchlistItemRespons
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -33543,6 +33795,13 @@ func ParseBatchAddWatchlistItemsResponse(rsp *http.Response) (*BatchAddWatchlist
 			}
 			headers.RateLimitPolicy = &value
 		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
+		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
 			if err := runtime.BindStyledParameterWithOptions("simple", "X-RateLimit-Limit", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: false, Type: "integer", Format: "int32"}); err != nil {
@@ -34094,6 +34353,13 @@ func ParseRemoveWatchlistItemResponse(rsp *http.Response) (*RemoveWatchlistItemR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -34660,6 +34926,13 @@ func ParseGetWatchlistItemResponse(rsp *http.Response) (*GetWatchlistItemRespons
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32
@@ -35327,6 +35600,13 @@ func ParseUpdateWatchlistItemResponse(rsp *http.Response) (*UpdateWatchlistItemR
 				return nil, err
 			}
 			headers.RateLimitPolicy = &value
+		}
+		if values := rsp.Header.Values("Retry-After"); len(values) > 0 {
+			var value int32
+			if err := runtime.BindStyledParameterWithOptions("simple", "Retry-After", values[0], &value, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			}
+			headers.RetryAfter = value
 		}
 		if values := rsp.Header.Values("X-RateLimit-Limit"); len(values) > 0 {
 			var value int32

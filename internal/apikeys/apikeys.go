@@ -56,20 +56,33 @@ func (k Key) State(at time.Time) string {
 	return Active
 }
 
+// previousUntil returns until when the secret before the last rotation is good: no longer than the key.
+func (k Key) previousUntil() *time.Time {
+	if k.PreviousExpiresAt != nil && k.ExpiresAt != nil && k.ExpiresAt.Before(*k.PreviousExpiresAt) {
+		return k.ExpiresAt
+	}
+	return k.PreviousExpiresAt
+}
+
 func (k Key) position() page.Key { return page.Key{ID: k.ID} }
 
 // Service makes and recognizes API keys. It is safe for concurrent use.
 type Service struct {
-	db     *postgres.DB
-	now    func() time.Time
-	newID  func() uuid.UUID
-	memory *memory
+	db      *postgres.DB
+	lookups *postgres.DB // what keys are looked up on
+	now     func() time.Time
+	newID   func() uuid.UUID
+	memory  *memory
 }
 
 // NewService returns a Service on the database.
 func NewService(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{db: db, now: now, newID: newID, memory: newMemory()}
+	return &Service{db: db, lookups: db, now: now, newID: newID, memory: newMemory()}
 }
+
+// LookUpOn makes the Service look keys up on a pool of its own, so that requests that keep the other one busy do not keep
+// keys from being recognized. Call it before the Service is used.
+func (s *Service) LookUpOn(pool *postgres.DB) { s.lookups = pool }
 
 // List returns a page of an organization's keys in a state ("" for all), the newest first, or the problems of page.List.
 func (s *Service) List(ctx context.Context, organization uuid.UUID, state string, p page.Query) ([]Key, page.Meta, error) {
@@ -96,8 +109,8 @@ func (s *Service) Create(ctx context.Context, k Key) (made Key, clear string, er
 	if k.AllowedNetworks, err = networks(k.AllowedNetworks); err != nil {
 		return Key{}, "", err
 	}
-	if k.ExpiresAt != nil && !k.ExpiresAt.After(s.now()) {
-		return Key{}, "", problem.Body(problem.Detail{Pointer: "/expires_at", Code: "future", Message: "must be in the future"})
+	if at := k.ExpiresAt; at != nil && (!at.After(s.now()) || !at.Before(latestExpiry)) {
+		return Key{}, "", problem.Body(problem.Detail{Pointer: "/expires_at", Code: "future", Message: "must be in the future, and before the year 3000"})
 	}
 	k.ID, k.CreatedAt = s.newID(), s.now()
 	slices.Sort(k.Permissions)
@@ -110,6 +123,8 @@ func (s *Service) Create(ctx context.Context, k Key) (made Key, clear string, er
 	made, err = get(ctx, q, k.OrganizationID, k.ID)
 	return made, clear, err
 }
+
+var latestExpiry = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // networks returns networks in their canonical form, each once.
 func networks(texts []string) ([]string, error) {
@@ -145,6 +160,11 @@ func network(text string) (netip.Prefix, error) {
 	return n.Masked(), err
 }
 
+// Touch notes when keys were used, in the transaction.
+func (s *Service) Touch(ctx context.Context, tx *postgres.Tx, uses []identity.Use) error {
+	return touch(ctx, tx, uses)
+}
+
 // maxGrace is how long the secret before a rotation may stay good.
 const maxGrace = 24 * time.Hour
 
@@ -169,11 +189,14 @@ func (s *Service) Rotate(ctx context.Context, organization, key uuid.UUID, grace
 	return rotated, clear, err
 }
 
+// lastingFor is how long a key has to stay good to count as one that may make others.
+const lastingFor = 24 * time.Hour
+
 // Revoke makes a key be refused, within a second everywhere; revoking it again changes nothing. The request's If-Match is
-// ifMatch. It returns NotFound, precondition_failed, and last_admin_key for the only active key that may make others.
+// ifMatch. It returns NotFound, precondition_failed, and last_admin_key when no other key that may make others stays good for a day.
 func (s *Service) Revoke(ctx context.Context, organization, key uuid.UUID, ifMatch *string) error {
 	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		locked, err := lockAdmins(ctx, tx, organization, key, s.now())
+		locked, err := lockAdmins(ctx, tx, organization, key, s.now().Add(lastingFor))
 		if err != nil {
 			return err
 		}

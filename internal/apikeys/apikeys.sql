@@ -1,6 +1,7 @@
 -- name: authenticate
 select k.organization_id, k.id, k.name, k.permissions, k.allowed_networks, k.revoked_at,
        case when k.key_hash = $1 then k.expires_at else least(k.expires_at, k.previous_expires_at) end as expires_at,
+       k.key_hash <> $1 as superseded,
        coalesce(o.requests_per_minute, p.requests_per_minute) as requests_per_minute
 from api_keys k
 join organizations o on o.id = k.organization_id
@@ -46,7 +47,7 @@ limit ?) counted
 for no key update of k
 
 -- part: or_admin
-and (k.id = ? or 'admin' = any(k.permissions) and k.revoked_at is null and (k.expires_at is null or k.expires_at > ?))
+and (k.id = ? or 'admin' = any(k.permissions) and k.revoked_at is null and (k.expires_at is null or k.expires_at > ?)) -- for as long at least
 order by k.id
 for no key update of k
 
@@ -62,3 +63,15 @@ where organization_id = $1 and id = $2
 -- name: revoke
 update api_keys set revoked_at = $3, version = version + 1
 where organization_id = $1 and id = $2 and revoked_at is null
+
+-- name: touch
+with used as (
+    select k.organization_id, k.id, u.at
+    from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as timestamptz[])) as u (organization_id, id, at)
+    join api_keys k on k.organization_id = u.organization_id and k.id = u.id
+    order by k.organization_id, k.id
+    for no key update of k
+)
+update api_keys k set last_used_at = greatest(k.last_used_at, used.at)
+from used
+where k.organization_id = used.organization_id and k.id = used.id

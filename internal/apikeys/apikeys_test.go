@@ -238,8 +238,8 @@ func TestService_Create_badNetworks(t *testing.T) {
 func TestService_Create_past(t *testing.T) {
 	w := newWorld(t)
 	want := &problem.Error{
-		Kind: problem.Unprocessable, Code: "invalid_body", Message: "/expires_at must be in the future.",
-		Details: []problem.Detail{{In: "body", Pointer: "/expires_at", Code: "future", Message: "must be in the future"}},
+		Kind: problem.Unprocessable, Code: "invalid_body", Message: "/expires_at must be in the future, and before the year 3000.",
+		Details: []problem.Detail{{In: "body", Pointer: "/expires_at", Code: "future", Message: "must be in the future, and before the year 3000"}},
 	}
 	for _, expires := range []time.Time{noon.Add(-time.Hour), noon} {
 		_, _, err := w.Create(t.Context(), Key{

@@ -16,19 +16,36 @@ import (
 
 const (
 	lifetime   = 500 * time.Millisecond // of what is known of a key, from the start of the query that told it
-	patience   = 2 * time.Second        // with the database, for one key
-	attempts   = 30                     // at a query: more than a pool can hold broken connections
-	remembered = 10_000                 // keys at most
+	patience   = time.Second            // with the database, for one key
+	remembered = 10_000                 // keys at most, and as many texts that are none
 )
 
 // memory holds what the database said of keys, for a moment.
 type memory struct {
 	known   *otter.Cache[digest, knowledge]
+	unknown *otter.Cache[digest, knowledge] // apart, so that they put no key out
 	queries singleflight.Group
 }
 
 func newMemory() *memory {
-	return &memory{known: otter.Must(&otter.Options[digest, knowledge]{MaximumSize: remembered})}
+	options := otter.Options[digest, knowledge]{MaximumSize: remembered}
+	return &memory{known: otter.Must(&options), unknown: otter.Must(&options)}
+}
+
+func (m *memory) remember(h digest, k knowledge) {
+	if k.exists {
+		m.known.Set(h, k)
+		return
+	}
+	m.unknown.Set(h, k)
+}
+
+// recall returns what is remembered of a key, however old it is.
+func (m *memory) recall(h digest) (knowledge, bool) {
+	if k, ok := m.known.GetIfPresent(h); ok {
+		return k, true
+	}
+	return m.unknown.GetIfPresent(h)
 }
 
 // knowledge is what the database said of a key.
@@ -41,10 +58,11 @@ type knowledge struct {
 	goodBefore time.Time // when it has to be asked again
 }
 
-// Remembers reports whether the key was a good one when it was last asked for, which may be a while ago. It asks nobody.
-func (s *Service) Remembers(clear string) bool {
+// NeedsSearch reports whether the database has to be searched for the key: it is well-formed, and was no good one when it
+// was last asked for, if it ever was.
+func (s *Service) NeedsSearch(clear string) bool {
 	k, ok := s.memory.known.GetIfPresent(hash(clear))
-	return ok && k.exists && !k.revoked
+	return wellFormed(clear) && (!ok || k.revoked)
 }
 
 // Authenticate returns who the key belongs to. It returns missing_api_key, invalid_api_key, expired_api_key,
@@ -63,18 +81,36 @@ func (s *Service) Authenticate(ctx context.Context, clear string, from netip.Add
 	if err != nil {
 		return identity.Identity{}, err
 	}
+	return k.identity, s.judge(k, from)
+}
+
+// Confirm returns, in the transaction of a write, why the key is no good one now, whatever is remembered of it: a key that
+// was revoked, or a secret that was rotated out, changes nothing any more.
+func (s *Service) Confirm(ctx context.Context, tx *postgres.Tx, clear string, from netip.Addr) error {
+	k, err := authenticate(ctx, tx, hash(clear))
+	if err != nil {
+		return err
+	}
+	return s.judge(k, from)
+}
+
+// judge returns why a key is refused, or nil.
+func (s *Service) judge(k knowledge, from netip.Addr) (err error) {
 	switch {
 	case !k.exists:
 		err = errInvalid()
 	case k.revoked:
 		err = problem.New(problem.Unauthenticated, "revoked_api_key", "This API key was revoked; create another.")
 	case k.expiresAt != nil && !s.now().Before(*k.expiresAt):
-		err = problem.New(problem.Unauthenticated, "expired_api_key",
-			fmt.Sprintf("This API key expired at %s; create another.", k.expiresAt.UTC().Format(time.RFC3339)))
+		text := "This API key expired at %s; create another."
+		if k.identity.Superseded {
+			text = "This secret was rotated, and was good until %s; use the new one."
+		}
+		err = problem.New(problem.Unauthenticated, "expired_api_key", fmt.Sprintf(text, k.expiresAt.UTC().Format(time.RFC3339)))
 	case !allows(k.networks, from):
 		err = problem.New(problem.Forbidden, "address_not_allowed", fmt.Sprintf("This API key may not be used from %s.", from.Unmap()))
 	}
-	return k.identity, err
+	return err
 }
 
 func errInvalid() error {
@@ -84,7 +120,7 @@ func errInvalid() error {
 // ask returns what is known of a key, from memory when that is fresh, else from the database. Requests with the same key
 // share one query, which goes on when the one that started it hangs up.
 func (s *Service) ask(ctx context.Context, h digest) (knowledge, error) {
-	if k, ok := s.memory.known.GetIfPresent(h); ok && s.now().Before(k.goodBefore) {
+	if k, ok := s.memory.recall(h); ok && s.now().Before(k.goodBefore) {
 		return k, nil
 	}
 	answer := s.memory.queries.DoChan(string(h[:]), func() (any, error) { return s.learn(context.WithoutCancel(ctx), h) })
@@ -99,31 +135,31 @@ func (s *Service) ask(ctx context.Context, h digest) (knowledge, error) {
 	}
 }
 
-// learn asks the database until it answers in good time: an answer that is old when it comes says nothing of now. The
-// connections of a pool may all be broken, so it asks more often than a pool is large.
+// learn asks the database until it answers in good time: an answer that is old when it comes says nothing of now, and the
+// connections that were open may all be broken.
 func (s *Service) learn(ctx context.Context, h digest) (knowledge, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var err error
-	for range attempts {
-		var k knowledge
+	var failed error = errLate
+	for wait := time.Millisecond; ; wait *= 2 {
 		start := s.now()
-		k, err = authenticate(ctx, s.db, h)
-		switch fresh := s.now().Before(start.Add(lifetime)); {
-		case err == nil && fresh:
+		k, err := authenticate(ctx, s.lookups, h)
+		switch {
+		case err == nil && s.now().Before(start.Add(lifetime)):
 			k.goodBefore = start.Add(lifetime)
-			s.memory.known.Set(h, k)
+			s.memory.remember(h, k)
 			return k, nil
-		case ctx.Err() != nil || err == nil:
-			err = errLate
-		case !postgres.IsUnavailable(err):
+		case err != nil && ctx.Err() == nil && !postgres.IsUnavailable(err):
 			return knowledge{}, err
+		case err != nil && ctx.Err() == nil:
+			failed = err
 		}
-		if ctx.Err() != nil {
-			break
+		select {
+		case <-ctx.Done():
+			return knowledge{}, failed
+		case <-time.After(wait):
 		}
 	}
-	return knowledge{}, err
 }
 
 // errLate says that the database did not answer in good time.

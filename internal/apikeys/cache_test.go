@@ -80,8 +80,8 @@ func TestService_Authenticate_lateAnswers(t *testing.T) {
 	w.clock.step = 500 * time.Millisecond
 	_, err := w.authenticate(t, clear, "")
 	checkProblem(t, "late", err, errLate)
-	if reads := w.clock.readings(); reads < 60 || w.Remembers(clear) {
-		t.Errorf("asked %d times, remembered: %t; want 30 times, and no", reads/2, w.Remembers(clear))
+	if reads := w.clock.readings(); reads < 4 || !w.NeedsSearch(clear) {
+		t.Errorf("asked %d times, remembered: %t; want several times, and no", reads/2, !w.NeedsSearch(clear))
 	}
 }
 
@@ -218,7 +218,7 @@ func (w *world) fillPool(t *testing.T, n int) {
 	}
 }
 
-func TestService_Remembers(t *testing.T) {
+func TestService_NeedsSearch(t *testing.T) {
 	w := newWorld(t)
 	expires := noon.Add(time.Hour)
 	_, good := w.create(t, Key{})
@@ -228,29 +228,29 @@ func TestService_Remembers(t *testing.T) {
 	unknown := generate()
 	secrets := map[string]string{"good": good, "expiring": expiring, "revoked": revoked, "unknown": unknown, "mistyped": "pw_live_", "none": ""}
 	for name, secret := range secrets {
-		if w.Remembers(secret) {
-			t.Errorf("%s: Remembers = true before it was asked for, want false", name)
+		if want := name != "mistyped" && name != "none"; w.NeedsSearch(secret) != want {
+			t.Errorf("%s: NeedsSearch = %t before it was asked for, want %t", name, !want, want)
 		}
 		_, _ = w.authenticate(t, secret, "")
 	}
 	w.close(t)
 	w.clock.set(expires) // a while ago, and nobody is asked
-	for name, want := range map[string]bool{"good": true, "expiring": true, "revoked": false, "unknown": false, "mistyped": false, "none": false} {
-		if got := w.Remembers(secrets[name]); got != want {
-			t.Errorf("%s: Remembers = %t, want %t", name, got, want)
+	for name, want := range map[string]bool{"good": false, "expiring": false, "revoked": true, "unknown": true, "mistyped": false, "none": false} {
+		if got := w.NeedsSearch(secrets[name]); got != want {
+			t.Errorf("%s: NeedsSearch = %t, want %t", name, got, want)
 		}
 	}
 }
 
-func TestService_Remembers_untilRevoked(t *testing.T) {
+func TestService_NeedsSearch_onceRevoked(t *testing.T) {
 	w := newWorld(t)
 	_, clear := w.create(t, Key{})
 	w.checkGood(t, "at first", clear)
 	w.exec(t, "update api_keys set revoked_at = $1", noon)
 	w.clock.set(noon.Add(time.Second))
 	w.checkRefused(t, "revoked", clear, "revoked_api_key")
-	if w.Remembers(clear) {
-		t.Error("Remembers = true for a key that is known to be revoked, want false")
+	if !w.NeedsSearch(clear) {
+		t.Error("NeedsSearch = false for a key that is known to be revoked, want true")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/problem"
 )
 
 // Handlers are the operations on API keys.
@@ -38,6 +39,9 @@ func (h Handlers) ListAPIKeys(ctx context.Context, request api.ListAPIKeysReques
 // CreateAPIKey answers POST /v1/api-keys.
 func (h Handlers) CreateAPIKey(ctx context.Context, request api.CreateAPIKeyRequestObject) (api.CreateAPIKeyResponseObject, error) {
 	caller := identity.From(ctx)
+	if err := mayManage(caller); err != nil {
+		return nil, err
+	}
 	k := Key{
 		OrganizationID: caller.OrganizationID, CreatedBy: &caller.KeyID, Name: request.Body.Name, ExpiresAt: request.Body.ExpiresAt,
 	}
@@ -71,6 +75,9 @@ func (h Handlers) GetAPIKey(ctx context.Context, request api.GetAPIKeyRequestObj
 
 // RotateAPIKey answers POST /v1/api-keys/{api_key_id}/rotate.
 func (h Handlers) RotateAPIKey(ctx context.Context, request api.RotateAPIKeyRequestObject) (api.RotateAPIKeyResponseObject, error) {
+	if err := mayManage(identity.From(ctx)); err != nil {
+		return nil, err
+	}
 	grace := time.Duration(request.Body.GraceSeconds) * time.Second
 	k, clear, err := h.Keys.Rotate(ctx, identity.From(ctx).OrganizationID, id.UUID(id.APIKey, request.APIKeyID), grace)
 	if err != nil {
@@ -83,10 +90,21 @@ func (h Handlers) RotateAPIKey(ctx context.Context, request api.RotateAPIKeyRequ
 
 // RevokeAPIKey answers DELETE /v1/api-keys/{api_key_id}.
 func (h Handlers) RevokeAPIKey(ctx context.Context, request api.RevokeAPIKeyRequestObject) (api.RevokeAPIKeyResponseObject, error) {
+	if err := mayManage(identity.From(ctx)); err != nil {
+		return nil, err
+	}
 	if err := h.Keys.Revoke(ctx, identity.From(ctx).OrganizationID, id.UUID(id.APIKey, request.APIKeyID), request.Params.IfMatch); err != nil {
 		return nil, err
 	}
 	return api.RevokeAPIKey204Response{}, nil
+}
+
+// mayManage returns permission_denied for a secret that was rotated: whoever found it may not hold on to it by another key.
+func mayManage(caller identity.Identity) error {
+	if !caller.Superseded {
+		return nil
+	}
+	return problem.New(problem.Forbidden, "permission_denied", "This secret was rotated: it cannot manage API keys in its grace. Use the new one.")
 }
 
 // operator is the name under which the operator's own tool makes keys.
@@ -106,8 +124,8 @@ func toAPI(k Key, at time.Time) api.APIKey {
 		creator := id.Format(id.APIKey, *k.CreatedBy)
 		a.CreatedBy = api.APIKeyCreator{Type: api.APIKeyCreatorTypeAPIKey, ID: &creator, Name: k.CreatorName}
 	}
-	if previous := k.PreviousExpiresAt; previous != nil && at.Before(*previous) {
-		a.PreviousExpiresAt = utc(previous)
+	if until := k.previousUntil(); until != nil && a.State == api.APIKeyStateActive && at.Before(*until) {
+		a.PreviousExpiresAt = utc(until)
 	}
 	return a
 }

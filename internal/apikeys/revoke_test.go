@@ -92,7 +92,8 @@ func TestService_Revoke_lastAdmin(t *testing.T) {
 	}{
 		{name: "alone", want: errLastAdmin},
 		{name: "beside another", other: &Key{Permissions: admin}},
-		{name: "beside one with an end", other: &Key{Permissions: admin, ExpiresAt: pointer(end.Add(time.Microsecond))}},
+		{name: "beside one that is good for a day", other: &Key{Permissions: admin, ExpiresAt: pointer(end.Add(24*time.Hour + time.Microsecond))}},
+		{name: "beside one that ends before", other: &Key{Permissions: admin, ExpiresAt: pointer(end.Add(24 * time.Hour))}, want: errLastAdmin},
 		{name: "beside one that expired", other: &Key{Permissions: admin, ExpiresAt: &end}, want: errLastAdmin},
 		{name: "beside one that was revoked", other: &Key{Permissions: admin}, revoked: true, want: errLastAdmin},
 		{name: "beside one that may read and write", other: &Key{Permissions: []identity.Permission{identity.Read, identity.Write}}, want: errLastAdmin},

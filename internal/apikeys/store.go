@@ -26,6 +26,7 @@ var (
 	insertSQL       = statements.Get("insert")
 	rotateSQL       = statements.Get("rotate")
 	revokeSQL       = statements.Get("revoke")
+	touchSQL        = statements.Get("touch")
 )
 
 // row is a key as the statements select it.
@@ -46,6 +47,7 @@ type row struct {
 	RotatedAt         *time.Time     `db:"rotated_at"`
 	PreviousExpiresAt *time.Time     `db:"previous_expires_at"`
 	RequestsPerMinute int            `db:"requests_per_minute"`
+	Superseded        bool           `db:"superseded"`
 	Version           int64          `db:"version"`
 }
 
@@ -80,6 +82,7 @@ func authenticate(ctx context.Context, q postgres.Querier, h digest) (knowledge,
 		exists: true, networks: networks, expiresAt: r.ExpiresAt, revoked: r.RevokedAt != nil,
 		identity: identity.Identity{
 			OrganizationID: r.OrganizationID, KeyID: r.ID, KeyName: r.Name, Permissions: r.permissions(), RequestsPerMinute: r.RequestsPerMinute,
+			Superseded: r.Superseded,
 		},
 	}, err
 }
@@ -187,6 +190,18 @@ func rotate(ctx context.Context, q postgres.Querier, k Key, clear string, at, pr
 func revoke(ctx context.Context, q postgres.Querier, organization, key uuid.UUID, at time.Time) error {
 	if _, err := q.ExecContext(ctx, revokeSQL, organization, key, at); err != nil {
 		return fmt.Errorf("revoke API key %s: %w", key, err)
+	}
+	return nil
+}
+
+func touch(ctx context.Context, q postgres.Querier, uses []identity.Use) error {
+	var organizations, keys []string
+	var times []time.Time
+	for _, u := range uses {
+		organizations, keys, times = append(organizations, u.OrganizationID.String()), append(keys, u.KeyID.String()), append(times, u.At)
+	}
+	if _, err := q.ExecContext(ctx, touchSQL, pq.Array(organizations), pq.Array(keys), pq.Array(times)); err != nil {
+		return fmt.Errorf("note when %d API keys were used: %w", len(keys), err)
 	}
 	return nil
 }

@@ -1,3 +1,3 @@
 -- name: insert
 insert into audit_log (organization_id, id, api_key_id, operation, method, path, status, request_id, at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+values ($1, $2, nullif(cast($3 as uuid), cast('00000000-0000-0000-0000-000000000000' as uuid)), $4, $5, $6, $7, $8, $9)

@@ -34,7 +34,7 @@ func (b *bench) admissionCost(ctx context.Context, db *postgres.DB) error {
 		return err
 	}
 	now := func() time.Time { return time.Now().UTC() }
-	meter := usage.NewMeter(db, now, newID())
+	meter := usage.NewMeter(db, apikeys.NewService(db, now, newID).Touch, now, newID())
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { meter.Run(ctx, time.Second, slog.New(slog.DiscardHandler)) })

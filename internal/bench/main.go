@@ -284,7 +284,9 @@ func (b *bench) report() error {
 	fmt.Printf("%-62s %7.2fs\n", "  finding their contacts afterwards, in the background", least(c.drained))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a company condition, %d permits found", c.found[0]), least(c.company))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a location condition, %d permits found", c.found[1]), least(c.location))
-	perSecond := func(n *atomic.Int64) float64 { return float64(n.Load()) / (rounds * admissionSlices * sliceLength.Seconds()) }
+	perSecond := func(n *atomic.Int64) float64 {
+		return float64(n.Load()) / (rounds * admissionSlices * sliceLength.Seconds())
+	}
 	with, without := perSecond(&b.admitted), perSecond(&b.waved)
 	fmt.Printf("%-62s %6.0f/s %6.0f/s %6.2f (at least 0.92)\n", "lists of 25 with keys, limits and metering ÷ without", with, without, with/without)
 	fmt.Printf("%-62s %d\n", "permits that match the conditions", c.matches)

@@ -122,20 +122,22 @@ func (s *Suite) create(ctx context.Context, creator Operation, outer binding, ex
 	return e, err == nil && (e.Status == http.StatusCreated || e.Status == http.StatusOK)
 }
 
-// remove deletes what an exchange made, by the link of its answer to an operation that deletes.
-func (s *Suite) remove(ctx context.Context, e Exchange) {
-	if e.Status != http.StatusCreated {
-		return
-	}
+// remove deletes what an exchange made, by the link of its answer to an operation that deletes. It reports whether nothing
+// of it is left.
+func (s *Suite) remove(ctx context.Context, e Exchange) bool {
 	for _, l := range e.Request.Operation.Responses[strconv.Itoa(e.Status)].Links {
 		to, ok := s.byID[l.Operation]
-		if !ok || to.Method != http.MethodDelete {
+		if !ok || to.Method != http.MethodDelete || e.Status != http.StatusCreated && len(l.When) == 0 {
 			continue
 		}
-		if path, ok := follow(l, e); ok {
-			_, _ = s.client.send(ctx, Request{Operation: to, Key: s.options.Key, Path: path}) // gone already, perhaps
+		path, ok := follow(l, e)
+		if !ok {
+			continue
 		}
+		gone, err := s.client.send(ctx, Request{Operation: to, Key: s.options.Key, Path: path})
+		return err == nil && (gone.Status == http.StatusNoContent || gone.Status == http.StatusNotFound) // gone already, perhaps
 	}
+	return true
 }
 
 func (s *Suite) tryListed(ctx context.Context, from Operation, l Link, try func(b binding) bool) bool {
@@ -148,6 +150,11 @@ func (s *Suite) tryListed(ctx context.Context, from Operation, l Link, try func(
 }
 
 func follow(l Link, e Exchange) (map[string]string, bool) {
+	for expression, want := range l.When {
+		if got, _ := evaluate(expression, e); got != want {
+			return nil, false
+		}
+	}
 	path := map[string]string{}
 	for name, expression := range l.Parameters {
 		value, ok := evaluate(expression, e)

@@ -190,6 +190,7 @@ type Link struct {
 	Name       string
 	Operation  string            // operationId
 	Parameters map[string]string // runtime expressions by parameter
+	When       map[string]string // what runtime expressions have to mean for it to lead there (x-when)
 }
 
 // Rule is something that a schema cannot say, with a request that breaks it (the extension x-rules).
@@ -200,6 +201,7 @@ type Rule struct {
 	Path       map[string]any
 	Headers    map[string]any
 	Body       any
+	Needs      string // what has to be so on the server for the request to break it; "" when nothing has
 }
 
 var methods = []string{"get", "post", "put", "patch", "delete"}
@@ -311,7 +313,10 @@ func response(status string, n node) Response {
 	links := n.get("links")
 	for _, name := range links.keys() {
 		link := links.get(name)
-		l := Link{Name: name, Operation: link.get("operationId").text(), Parameters: map[string]string{}}
+		l := Link{Name: name, Operation: link.get("operationId").text(), Parameters: map[string]string{}, When: map[string]string{}}
+		for _, expression := range link.get("x-when").keys() {
+			l.When[expression] = fmt.Sprint(link.get("x-when").get(expression).value)
+		}
 		for _, p := range link.get("parameters").keys() {
 			l.Parameters[p] = link.get("parameters").get(p).text()
 		}
@@ -321,7 +326,7 @@ func response(status string, n node) Response {
 }
 
 func rule(n node) Rule {
-	r := Rule{Code: n.get("code").text(), Detail: n.get("detail").text(), Body: n.get("body").value}
+	r := Rule{Code: n.get("code").text(), Detail: n.get("detail").text(), Needs: n.get("needs").text(), Body: n.get("body").value}
 	if r.Detail == "" {
 		r.Detail = r.Code
 	}

@@ -25,6 +25,7 @@ type Request struct {
 	Query     url.Values
 	Header    map[string]string
 	Body      []byte // nil sends none
+	Paced     bool   // its turn was waited for already
 	Limited   bool   // it may be answered with 429; others are sent again after a while then
 }
 
@@ -122,11 +123,21 @@ func (c *client) send(ctx context.Context, r Request) (Exchange, error) {
 // maxWait is how many seconds a limit is waited for.
 const maxWait = 60
 
+// wait waits until so many requests may be sent.
+func (c *client) wait(n int) {
+	if c.pace == nil {
+		return
+	}
+	for range n {
+		<-c.pace
+	}
+}
+
 func (c *client) sendOnce(ctx context.Context, r Request) (Exchange, error) {
 	c.slots <- struct{}{}
 	defer func() { <-c.slots }()
-	if c.pace != nil {
-		<-c.pace
+	if !r.Paced {
+		c.wait(1)
 	}
 	path := r.Operation.Path
 	for name, value := range r.Path {

@@ -68,7 +68,9 @@ func (s *Suite) MakeKeys(ctx context.Context) (Keys, error) {
 // RemoveKeys deletes the keys that MakeKeys made.
 func (s *Suite) RemoveKeys(ctx context.Context, keys Keys) {
 	for _, made := range keys.made {
-		s.remove(ctx, made)
+		if !s.remove(ctx, made) {
+			s.fail(made, "cleaning up", Fault{"status", "cleanup", "an API key of this run could not be revoked; revoke it by hand"})
+		}
 	}
 }
 

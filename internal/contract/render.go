@@ -24,11 +24,12 @@ type view struct {
 	Findings int        `json:"findings"`
 	Coverage []Coverage `json:"coverage"`
 	Groups   []Group    `json:"groups"`
+	Excused  []string   `json:"excused"` // what the server's state did not let happen
 }
 
 func (r *Report) view() view {
 	return view{
-		Passed: r.Passed(), Verdict: r.Verdict(), Requests: r.Requests, Seed: r.Seed, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(),
+		Passed: r.Passed(), Verdict: r.Verdict(), Requests: r.Requests, Seed: r.Seed, Seconds: r.Took.Seconds(), Findings: len(r.Findings), Coverage: r.Coverage(), Groups: r.Groups(), Excused: r.Excused(),
 	}
 }
 
@@ -54,6 +55,9 @@ func (r *Report) Text() string {
 		for _, gap := range c.Gaps {
 			fmt.Fprintf(&b, "    not covered: %s\n", gap)
 		}
+	}
+	for _, e := range r.Excused() {
+		fmt.Fprintf(&b, "– not tried: %s\n", e)
 	}
 	fmt.Fprintf(&b, "The contract is %s.\n", r.Verdict())
 	return b.String()

@@ -29,6 +29,7 @@ type Report struct {
 	Seed     uint64
 	Took     time.Duration
 	coverage map[string]map[string]bool // by kind and name: whether it was covered
+	excused  []string                   // what the server's state did not let happen
 }
 
 // kinds are what coverage is counted of, in the order of the report, with the share that is asked for.
@@ -55,6 +56,17 @@ func (r *Report) cover(kind, name string) {
 		r.coverage[kind][name] = true
 	}
 }
+
+// excuse takes something out of what is expected: the server's state does not let it happen.
+func (r *Report) excuse(kind, name, why string) {
+	if covered, expected := r.coverage[kind][name]; expected && !covered {
+		delete(r.coverage[kind], name)
+		r.excused = append(r.excused, name+": "+why)
+	}
+}
+
+// Excused returns what the server's state did not let happen, and why.
+func (r *Report) Excused() []string { return r.excused }
 
 func (r *Report) add(f Finding) {
 	if len(r.Findings) < maxFindings {

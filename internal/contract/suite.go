@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,6 +41,8 @@ type Suite struct {
 	section    string
 	keys       Keys
 	unlimited  bool // no limit was found
+
+	beforeLimits func() // is done while requests still get through; nil for nothing
 }
 
 // section is a part of the suite: it looks at one operation at a time.
@@ -47,6 +50,8 @@ type section struct {
 	name string
 	run  func(s *Suite, ctx context.Context, op Operation)
 }
+
+const limits = "limits" // the last section: it is in the way of others for a while
 
 func sections() []section {
 	return []section{
@@ -56,7 +61,7 @@ func sections() []section {
 		{"security", (*Suite).trySecurity},
 		{"sequences", (*Suite).runSequence},
 		{"paging", (*Suite).walkPages},
-		{"limits", (*Suite).exhaustLimits}, // the last: it is in the way of others for a while
+		{limits, (*Suite).exhaustLimits},
 	}
 }
 
@@ -102,7 +107,9 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	}
 	if s.keys = s.options.Keys; s.keys.Permissions == nil && s.options.AllowWrites {
 		keys, err := s.MakeKeys(ctx)
-		defer s.RemoveKeys(context.WithoutCancel(ctx), keys)
+		removeKeys := sync.OnceFunc(func() { s.RemoveKeys(context.WithoutCancel(ctx), keys) })
+		defer removeKeys()
+		s.beforeLimits = removeKeys
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +119,9 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	s.validateExamples()
 	s.compareServed(ctx)
 	for _, part := range sections() {
-		s.section = part.name
+		if s.section = part.name; part.name == limits && s.beforeLimits != nil {
+			s.beforeLimits()
+		}
 		for i, op := range s.operations {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()

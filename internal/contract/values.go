@@ -174,6 +174,11 @@ func evaluate(expression string, e Exchange) (string, bool) {
 			return "", false
 		}
 	}
-	text, ok := v.(string)
-	return text, ok
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case json.Number:
+		return v.String(), true
+	}
+	return "", false
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -36,29 +35,81 @@ func (s *server) admit(c echo.Context) (leave func(), err error) {
 		c.Set(callerKey, *s.caller)
 		return func() {}, nil
 	}
-	ctx, key := c.Request().Context(), bearer(c.Request())
-	if !s.keys.Remembers(key) { // who has no good key may not make the database search for it without end
-		if err := s.limitAddress(c, s.addresses.Peek); err != nil {
-			return nil, err
-		}
-	}
-	caller, err := s.keys.Authenticate(ctx, key, address(c))
+	caller, err := s.recognize(c, bearer(c.Request()))
 	if caller.KeyID != uuid.Nil {
 		c.Set(callerKey, caller)
 	}
-	var refused *problem.Error
-	switch {
-	case errors.As(err, &refused) && refused.Kind != problem.Unavailable:
-		return nil, errors.Join(s.limitAddress(c, s.addresses.Take), err)
-	case err != nil:
-		return nil, errors.Join(err, s.limitAddress(c, s.addresses.Peek))
+	if err != nil {
+		return nil, s.limitStranger(c, err)
 	}
-	result := s.limits.Organizations.Take(ctx, caller.OrganizationID.String(), caller.RequestsPerMinute)
+	c.Set(admittedKey, true)
+	result := s.limits.Organizations.Take(c.Request().Context(), caller.OrganizationID.String(), caller.RequestsPerMinute)
 	s.tellLimit(c, "organization", result)
 	if !result.Allowed {
 		return nil, rateLimited("This organization may send", result)
 	}
 	return s.inFlight.enter(caller.OrganizationID)
+}
+
+const (
+	searches = 4 // of keys at once, so that nobody makes the database search for what does not exist without end
+	spare    = 1 // of them for addresses that used their limit up: a good key may be among what they send
+)
+
+// recognize returns who the key belongs to. Keys that are known to be good are not held up by others.
+func (s *server) recognize(c echo.Context, key string) (identity.Identity, error) {
+	ctx := c.Request().Context()
+	if s.keys.NeedsSearch(key) {
+		done, err := s.search(c)
+		if err != nil {
+			return identity.Identity{}, err
+		}
+		defer done()
+	}
+	return s.keys.Authenticate(ctx, key, address(c))
+}
+
+// search waits for its turn to search for a key. An address that used its limit up does not wait.
+func (s *server) search(c echo.Context) (done func(), err error) {
+	ctx := c.Request().Context()
+	name := network(address(c))
+	if result := s.addresses.Peek(ctx, name, s.limits.PerAddress); !result.Allowed {
+		select {
+		case s.spare <- struct{}{}:
+			return func() { <-s.spare }, nil
+		default:
+			return nil, rateLimited(withoutKey, result)
+		}
+	}
+	select {
+	case s.searches <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if result := s.addresses.Peek(ctx, name, s.limits.PerAddress); !result.Allowed { // those before used it up
+		<-s.searches
+		return nil, rateLimited(withoutKey, result)
+	}
+	return func() { <-s.searches }, nil
+}
+
+const withoutKey = "Without a valid API key, this address may send"
+
+// limitStranger counts a request that came without a valid key against the limit of its address. It returns the failure
+// to answer with: err, or rate_limited. A failure that is ours is neither counted nor hidden.
+func (s *server) limitStranger(c echo.Context, err error) error {
+	take := s.addresses.Peek
+	var p *problem.Error
+	refused := errors.As(err, &p) && p.Kind != problem.Unavailable && p.Kind != problem.TooMany
+	if refused {
+		take = s.addresses.Take
+	}
+	result := take(c.Request().Context(), network(address(c)), s.limits.PerAddress)
+	s.tellLimit(c, "address", result)
+	if refused && !result.Allowed {
+		return rateLimited(withoutKey, result)
+	}
+	return err
 }
 
 // bearer returns the API key that a request carries (RFC 6750 §2.1); "" when it carries none.
@@ -68,16 +119,6 @@ func bearer(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(key)
-}
-
-// limitAddress counts a request that no valid key came with, or only looks, as take says. It returns rate_limited.
-func (s *server) limitAddress(c echo.Context, take func(ctx context.Context, name string, perMinute int) ratelimit.Result) error {
-	result := take(c.Request().Context(), network(address(c)), s.limits.PerAddress)
-	s.tellLimit(c, "address", result)
-	if !result.Allowed {
-		return rateLimited("Without a valid API key, this address may send", result)
-	}
-	return nil
 }
 
 // network returns the network that an address is limited with.
@@ -167,12 +208,25 @@ func (g *gate) leave(organization uuid.UUID) {
 	}
 }
 
-// strangers counts requests that no operation is there for against the limit of their address: nobody asked for a key.
+// strangers lets a request in that no operation is there for, so that it counts against a limit as others do.
 func (s *server) strangers(c echo.Context, err error) error {
-	if !strings.HasPrefix(c.Request().URL.Path, "/v1/") || c.Response().Header().Get("RateLimit") != "" {
+	var fromEcho *echo.HTTPError
+	if !strings.HasPrefix(c.Request().URL.Path, "/v1/") || c.Response().Header().Get("RateLimit") != "" || !errors.As(err, &fromEcho) {
 		return err
 	}
-	return errors.Join(s.limitAddress(c, s.addresses.Take), err)
+	known, ok := echoProblem(fromEcho)
+	if !ok {
+		return err
+	}
+	caller, keyErr := s.recognize(c, bearer(c.Request()))
+	if keyErr != nil {
+		return s.limitStranger(c, known)
+	}
+	result := s.limits.Organizations.Take(c.Request().Context(), caller.OrganizationID.String(), caller.RequestsPerMinute)
+	if s.tellLimit(c, "organization", result); !result.Allowed {
+		return rateLimited("This organization may send", result)
+	}
+	return known
 }
 
 // callerOf returns who sends a request that was let in.

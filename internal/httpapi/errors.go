@@ -99,7 +99,7 @@ func (s *server) writeFailure(c echo.Context, err error) (status int, body []byt
 	switch status {
 	case http.StatusUnauthorized:
 		header.Set("WWW-Authenticate", `Bearer realm="plotwise"`)
-	case http.StatusTooManyRequests:
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.FormatInt(max(1, seconds(cmp.Or(p.RetryAfter, usualWait))), 10))
 	case http.StatusMethodNotAllowed: // where there is GET, there is HEAD
 		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))

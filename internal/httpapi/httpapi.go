@@ -37,6 +37,7 @@ import (
 // Options says how to serve.
 type Options struct {
 	DB                *postgres.DB
+	Keys              *postgres.DB // a pool of its own for looking keys up; nil: DB
 	Log               *slog.Logger
 	Metrics           *Metrics
 	PublicURL         string // without a slash at the end
@@ -84,6 +85,7 @@ type server struct {
 	keys              *apikeys.Service
 	limits            Limits
 	addresses         *ratelimit.Memory
+	searches, spare   chan struct{} // a place for each search for a key
 	inFlight          *gate
 	meter             *usage.Meter
 	caller            *identity.Identity
@@ -111,8 +113,11 @@ func newEcho(o Options) (*echo.Echo, error) {
 	s := &server{
 		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
 		idempotency: idempotency.NewKeys(o.Now), audit: audit.NewLog(o.Now, o.NewID),
-		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: newGate(o.Limits.InFlight), meter: o.Meter, caller: o.Caller,
+		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: newGate(o.Limits.InFlight), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare), meter: o.Meter, caller: o.Caller,
 		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
+	}
+	if o.Keys != nil {
+		s.keys.LookUpOn(o.Keys)
 	}
 	e := echo.New()
 	e.HTTPErrorHandler, e.IPExtractor = s.handleError, addressOf(o.Limits.TrustedProxies)

@@ -86,7 +86,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{db: pgtest.Open(t), log: &logBuffer{}}
 	w.limits = httpapi.Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 1000, InFlight: 1000}
-	w.meter = usage.NewMeter(w.db, nowUTC, newID())
+	w.meter = usage.NewMeter(w.db, apikeys.NewService(w.db, nowUTC, newID).Touch, nowUTC, newID())
 	w.importRows(t, rows)
 	ctx := t.Context()
 	var err error

@@ -23,7 +23,8 @@ const (
 	operationKey = "operation"
 	callerKey    = "caller"
 	codeKey      = "error_code"
-	abortKey     = "abort" // the connection is to be cut
+	admittedKey  = "admitted" // its key was accepted
+	abortKey     = "abort"    // the connection is to be cut
 )
 
 var ownID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
@@ -77,6 +78,7 @@ func (s *server) meterRequest(c echo.Context, operation string, start time.Time,
 	code, _ := c.Get(codeKey).(string)
 	s.meter.Count(usage.Request{
 		OrganizationID: caller.OrganizationID, KeyID: caller.KeyID, Operation: operation, Status: c.Response().Status, Code: code, At: start, Took: took,
+		Admitted: c.Get(admittedKey) != nil,
 	})
 }
 

@@ -40,7 +40,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 	}
 	s := &server{
 		db: db, log: slog.New(slog.DiscardHandler), metrics: NewMetrics(db), keys: keys, publicURL: "http://api.test",
-		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: newGate(100),
+		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: newGate(100), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare),
 		validateResponses: "enforce", now: time.Now,
 	}
 	return s, operations, key

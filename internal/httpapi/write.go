@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -20,12 +21,17 @@ const (
 )
 
 // write runs an operation that changes something as one unit of work. The transaction is in the context, where the
-// handler's services join it; it is committed only when the answer is valid, kept for replay, and audited. So there is
+// handler's services join it; the key is looked at once more there; it is committed only when the answer is valid, kept for replay, and audited. So there is
 // no failure after the effect, and no effect without its answer.
 func (s *server) write(c echo.Context, op *validation.Operation, next echo.HandlerFunc, answer *buffer, body []byte) error {
 	r := c.Request()
 	return postgres.InTx(r.Context(), s.db, func(tx *postgres.Tx) error {
 		c.SetRequest(r.WithContext(postgres.WithTx(r.Context(), tx)))
+		if s.caller == nil {
+			if err := s.keys.Confirm(r.Context(), tx, bearer(r), address(c)); err != nil {
+				return err
+			}
+		}
 		key := r.Header.Get(keyHeader)
 		if key == "" || op.Method != http.MethodPost {
 			return s.effect(c, op, next, answer, tx)
@@ -44,21 +50,28 @@ func (s *server) write(c echo.Context, op *validation.Operation, next echo.Handl
 		if err := s.effect(c, op, next, answer, tx); err != nil {
 			return err
 		}
+		secretOf, err := secretOf(op, answer.body.Bytes())
+		if err != nil {
+			return err
+		}
 		header := c.Response().Header()
 		return s.idempotency.Keep(r.Context(), tx, request, idempotency.Answer{
 			Status: answer.status, Location: header.Get(echo.HeaderLocation), ETag: header.Get("ETag"), Body: answer.body.Bytes(),
-			SecretOf: secretOf(op, answer.body.Bytes()),
+			SecretOf: secretOf,
 		})
 	})
 }
 
 // secretOf returns the id of what an answer shows the secret of; "" for an operation that shows none.
-func secretOf(op *validation.Operation, body []byte) string {
-	var envelope struct{ Data struct{ ID string } }
-	if op.Secret == "" || json.Unmarshal(body, &envelope) != nil {
-		return ""
+func secretOf(op *validation.Operation, body []byte) (string, error) {
+	if op.Secret == "" {
+		return "", nil
 	}
-	return envelope.Data.ID
+	var envelope struct{ Data struct{ ID string } }
+	if err := json.Unmarshal(body, &envelope); err != nil || envelope.Data.ID == "" {
+		return "", fmt.Errorf("the answer of %s shows a secret, and no id to name it by: %w", op.ID, err)
+	}
+	return envelope.Data.ID, nil
 }
 
 // effect runs the handler and records what it did.

@@ -4,6 +4,7 @@ package identity
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -25,11 +26,19 @@ type Identity struct {
 	KeyName           string
 	Permissions       []Permission // a set, sorted
 	RequestsPerMinute int          // the organization's limit
+	Superseded        bool         // by a rotation, in whose grace the key's secret still is
 }
 
 // May reports whether the caller has the permission; every caller has the empty one.
 func (i Identity) May(p Permission) bool {
 	return p == "" || slices.Contains(i.Permissions, p) || slices.Contains(i.Permissions, Admin)
+}
+
+// Use is that a key was used.
+type Use struct {
+	OrganizationID uuid.UUID
+	KeyID          uuid.UUID
+	At             time.Time
 }
 
 type contextKey struct{}

@@ -84,7 +84,17 @@ func (s *Service) Create(ctx context.Context, name, plan string) (uuid.UUID, err
 
 // SetTimeZone sets where the organization's days begin, a name of the IANA database, or returns NotFound. Usage that was
 // counted before stays with its days.
+// It returns an error for a name that Go or Postgres does not know, and for abbreviations, of which they think otherwise.
 func (s *Service) SetTimeZone(ctx context.Context, organization uuid.UUID, zone string) error {
+	q := postgres.From(ctx, s.db)
+	_, err := time.LoadLocation(zone)
+	known, queryErr := knowsZone(ctx, q, zone)
+	switch {
+	case queryErr != nil:
+		return queryErr
+	case err != nil, !known, zone != "UTC" && !strings.Contains(zone, "/"):
+		return fmt.Errorf("time zone %q: want a name of the IANA database, such as America/New_York, or UTC", zone)
+	}
 	return setTimeZone(ctx, postgres.From(ctx, s.db), organization, zone)
 }
 

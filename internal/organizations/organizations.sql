@@ -18,6 +18,9 @@ select id from organizations where name = $1 order by id limit 10
 -- name: create
 insert into organizations (id, name, plan, created_at) values ($1, $2, $3, $4)
 
+-- name: knowsZone
+select exists (select from pg_timezone_names where name = $1 and name not like 'posix/%' and name not like 'right/%')
+
 -- name: setTimeZone
 update organizations set time_zone = $2 where id = $1
 

@@ -23,6 +23,7 @@ var (
 	createSQL     = statements.Get("create")
 	setPlanSQL    = statements.Get("setPlan")
 	setZoneSQL    = statements.Get("setTimeZone")
+	knowsZoneSQL  = statements.Get("knowsZone")
 )
 
 func get(ctx context.Context, q postgres.Querier, id uuid.UUID) (Organization, error) {
@@ -68,6 +69,14 @@ func setPlan(ctx context.Context, q postgres.Querier, id uuid.UUID, plan string,
 		return fmt.Errorf("put organization %s on the %s plan: %w", id, plan, err)
 	}
 	return nil
+}
+
+func knowsZone(ctx context.Context, q postgres.Querier, zone string) (bool, error) {
+	var known bool
+	if err := q.GetContext(ctx, &known, knowsZoneSQL, zone); err != nil {
+		return false, fmt.Errorf("look the time zone %q up: %w", zone, err)
+	}
+	return known, nil
 }
 
 func setTimeZone(ctx context.Context, q postgres.Querier, id uuid.UUID, zone string) error {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -20,12 +21,14 @@ type Request struct {
 	Code           string // the error code; "" for a success
 	At             time.Time
 	Took           time.Duration
+	Admitted       bool // the key was accepted, whatever became of the request
 }
 
 // Meter counts requests in memory and adds the counts to the database in batches, so that no request waits for its being
 // counted. A batch is added whole and once, whatever becomes of the connection. It is safe for concurrent use.
 type Meter struct {
 	db      *postgres.DB
+	touch   Touch
 	now     func() time.Time
 	replica uuid.UUID
 
@@ -37,9 +40,12 @@ type Meter struct {
 	number   int64      // of that batch
 }
 
+// Touch notes in a transaction when keys were used.
+type Touch func(ctx context.Context, tx *postgres.Tx, uses []identity.Use) error
+
 // NewMeter returns a Meter of the process with that id, which no other one has or had.
-func NewMeter(db *postgres.DB, now func() time.Time, replica uuid.UUID) *Meter {
-	return &Meter{db: db, now: now, replica: replica, counts: counts{}}
+func NewMeter(db *postgres.DB, touch Touch, now func() time.Time, replica uuid.UUID) *Meter {
+	return &Meter{db: db, touch: touch, now: now, replica: replica, counts: counts{}}
 }
 
 // series is what is counted apart.
@@ -56,10 +62,26 @@ type tally struct {
 	requests        int64
 	milliseconds    float64
 	maxMilliseconds float64
-	last            time.Time
+	last            time.Time // that its key was accepted; zero when it was not
 }
 
 type counts map[series]*tally
+
+// uses returns when each key was last accepted.
+func (c counts) uses() []identity.Use {
+	last := map[identity.Use]time.Time{}
+	for s, t := range c {
+		if key := (identity.Use{OrganizationID: s.OrganizationID, KeyID: s.KeyID}); last[key].Before(t.last) {
+			last[key] = t.last
+		}
+	}
+	uses := make([]identity.Use, 0, len(last))
+	for key, at := range last {
+		key.At = at
+		uses = append(uses, key)
+	}
+	return uses
+}
 
 // Count counts a request.
 func (m *Meter) Count(r Request) {
@@ -75,7 +97,7 @@ func (m *Meter) Count(r Request) {
 	t.requests++
 	t.milliseconds += took
 	t.maxMilliseconds = max(t.maxMilliseconds, took)
-	if t.last.Before(r.At) {
+	if r.Admitted && t.last.Before(r.At) {
 		t.last = r.At
 	}
 }
@@ -117,7 +139,7 @@ func (m *Meter) add(ctx context.Context) error {
 		if err := addCounts(ctx, tx, m.frozen); err != nil {
 			return err
 		}
-		return touchKeys(ctx, tx, m.frozen)
+		return m.touch(ctx, tx, m.frozen.uses())
 	})
 	if err == nil {
 		m.frozen = nil
@@ -125,23 +147,35 @@ func (m *Meter) add(ctx context.Context) error {
 	return err
 }
 
-// Run flushes as often as that, and tidies up every hour, until the context ends. Flush once more when nothing is counted
-// any longer.
+// Run flushes as often as that until the context ends. Flush once more when nothing is counted any longer.
 func (m *Meter) Run(ctx context.Context, every time.Duration, log *slog.Logger) {
-	flush, tidy := time.NewTicker(every), time.NewTicker(time.Hour)
-	defer flush.Stop()
-	defer tidy.Stop()
+	repeat(ctx, every, func() {
+		if err := m.Flush(ctx); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "usage is counted, but not in the database yet", slog.Any("error", err))
+		}
+	})
+}
+
+// RunTidy tidies up now and every hour until the context ends.
+func (m *Meter) RunTidy(ctx context.Context, log *slog.Logger) {
+	tidy := func() {
+		if err := m.Tidy(ctx); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "old usage is still there", slog.Any("error", err))
+		}
+	}
+	tidy()
+	repeat(ctx, time.Hour, tidy)
+}
+
+func repeat(ctx context.Context, every time.Duration, do func()) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
 	for {
-		what, do := "flush usage", m.Flush
 		select {
 		case <-ctx.Done():
 			return
-		case <-flush.C:
-		case <-tidy.C:
-			what, do = "tidy usage up", m.Tidy
-		}
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "usage is behind", slog.String("what", what), slog.Any("error", err))
+		case <-tick.C:
+			do()
 		}
 	}
 }
@@ -153,13 +187,10 @@ const (
 
 // Tidy deletes the counts by minute that are older than 35 days, and the numbers of batches that nobody sends any more.
 func (m *Meter) Tidy(ctx context.Context) error {
-	for {
-		deleted, err := deleteMinutes(ctx, m.db, m.now().Add(-keepMinutes))
-		if err != nil {
+	for deleted := int64(1); deleted > 0; {
+		var err error
+		if deleted, err = deleteMinutes(ctx, m.db, m.now().Add(-keepMinutes)); err != nil {
 			return err
-		}
-		if deleted == 0 {
-			break
 		}
 	}
 	return deleteFlushes(ctx, m.db, m.now().Add(-keepFlushes))

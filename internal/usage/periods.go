@@ -20,8 +20,10 @@ const (
 // usual is how many periods are told when no first day is given.
 var usual = map[Interval]int{Day: 30, Week: 12, Month: 12}
 
-// maxPeriods is how many periods can be told at once.
-const maxPeriods = 366
+const (
+	maxPeriods          = 366 // that can be told at once
+	firstYear, lastYear = 1900, 2999
+)
 
 // day returns the calendar day of an instant in its zone, as midnight UTC.
 func day(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
@@ -68,6 +70,11 @@ func (i Interval) cover(from, to *time.Time, today time.Time) (Range, error) {
 	last := today
 	if to != nil {
 		last = *to
+	}
+	for name, d := range map[string]*time.Time{"from": from, "to": to} {
+		if d != nil && (d.Year() < firstYear || d.Year() > lastYear) {
+			return Range{}, problem.Parameter(name, "range", fmt.Sprintf("must lie in the years %d to %d", firstYear, lastYear))
+		}
 	}
 	end := i.add(i.start(last), 1)
 	begin := i.add(end, -usual[i])

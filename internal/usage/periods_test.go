@@ -73,8 +73,8 @@ func TestInterval_cover(t *testing.T) {
 		{"366 days", Day, "2024-01-01", "2024-12-31", "2024-01-01 2024-12-31"},
 		{"366 weeks", Week, "2019-01-21", "2026-01-25", "2019-01-21 2026-01-25"},
 		{"366 months", Month, "1995-08-31", "2026-01-01", "1995-08-01 2026-01-31"},
-		{"the first year", Month, "0001-01-01", "0001-12-31", "0001-01-01 0001-12-31"},
-		{"the last year", Month, "9999-01-01", "9999-12-31", "9999-01-01 9999-12-31"},
+		{"the first year", Month, "1900-01-01", "1900-12-31", "1900-01-01 1900-12-31"},
+		{"the last week", Week, "2999-12-30", "2999-12-31", "2999-12-30 3000-01-05"},
 	} {
 		got, err := c.interval.cover(parse(t, c.from), parse(t, c.to), date2026(1, 23))
 		if err != nil || span(got) != c.want {
@@ -96,6 +96,8 @@ func TestInterval_cover_refuses(t *testing.T) {
 		{"from tomorrow", Day, "2026-01-24", "", "from", "order", "must not lie after to, 2026-01-23"},
 		{"367 days", Day, "2024-01-01", "2025-01-01", "from", "range", "must be 2024-01-02 or later: at most 366 periods are told at once"},
 		{"367 weeks", Week, "2019-01-20", "2026-01-23", "from", "range", "must be 2019-01-21 or later: at most 366 periods are told at once"},
+		{"before all years", Day, "1899-12-31", "1900-01-01", "from", "range", "must lie in the years 1900 to 2999"},
+		{"after all years", Week, "", "3000-01-01", "to", "range", "must lie in the years 1900 to 2999"},
 		{"367 months", Month, "1995-07-31", "2026-01-01", "from", "range", "must be 1995-08-01 or later: at most 366 periods are told at once"},
 	} {
 		_, err := c.interval.cover(parse(t, c.from), parse(t, c.to), date2026(1, 23))

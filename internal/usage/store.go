@@ -20,7 +20,6 @@ var (
 	insertFlushSQL     = statements.Get("insertFlush")
 	addMinutesSQL      = statements.Get("addMinutes")
 	addDaysSQL         = statements.Get("addDays")
-	touchKeysSQL       = statements.Get("touchKeys")
 	deleteMinutesSQL   = statements.Get("deleteMinutes")
 	deleteFlushesSQL   = statements.Get("deleteFlushes")
 	getOrganizationSQL = statements.Get("getOrganization")
@@ -74,25 +73,6 @@ func (c *columns) add(s series, t *tally) {
 	c.maxMilliseconds = append(c.maxMilliseconds, t.maxMilliseconds)
 }
 
-// touchKeys notes when the keys of a batch were last used; a request that was refused with 401 is no use.
-func touchKeys(ctx context.Context, q postgres.Querier, batch counts) error {
-	last := map[[2]uuid.UUID]time.Time{}
-	for s, t := range batch {
-		if key := [2]uuid.UUID{s.OrganizationID, s.KeyID}; s.Status != 401 && last[key].Before(t.last) {
-			last[key] = t.last
-		}
-	}
-	var organizations, keys []string
-	var times []time.Time
-	for key, at := range last {
-		organizations, keys, times = append(organizations, key[0].String()), append(keys, key[1].String()), append(times, at)
-	}
-	if _, err := q.ExecContext(ctx, touchKeysSQL, pq.Array(organizations), pq.Array(keys), pq.Array(times)); err != nil {
-		return fmt.Errorf("note when %d API keys were used: %w", len(keys), err)
-	}
-	return nil
-}
-
 func deleteMinutes(ctx context.Context, q postgres.Querier, before time.Time) (int64, error) {
 	result, err := q.ExecContext(ctx, deleteMinutesSQL, before)
 	if err != nil {
@@ -130,35 +110,28 @@ func addRange(b *postgres.Query, organization uuid.UUID, r Range, key *uuid.UUID
 	}
 }
 
-func listPeriods(ctx context.Context, q postgres.Querier, organization uuid.UUID, i Interval, r Range, key *uuid.UUID) (map[time.Time]Counts, error) {
+// listPeriods returns the counts of the periods that have some by their first day, and of all of them together.
+func listPeriods(ctx context.Context, q postgres.Querier, organization uuid.UUID, i Interval, r Range, key *uuid.UUID) (map[time.Time]Counts, Counts, error) {
 	var b postgres.Query
 	b.Add(statements.Part("period"), string(i)).Add(statements.Part("counts"))
 	addRange(&b, organization, r, key)
 	text, args := b.Add(statements.Part("by_period")).SQL()
 	var rows []struct {
-		Start time.Time `db:"start"`
+		Start *time.Time `db:"start"`
 		Counts
 	}
 	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
-		return nil, fmt.Errorf("list the usage of organization %s: %w", organization, err)
+		return nil, Counts{}, fmt.Errorf("list the usage of organization %s: %w", organization, err)
 	}
-	counted := map[time.Time]Counts{}
+	counted, total := map[time.Time]Counts{}, Counts{}
 	for _, row := range rows {
-		counted[day(row.Start)] = row.Counts
+		if row.Start == nil {
+			total = row.Counts
+			continue
+		}
+		counted[day(*row.Start)] = row.Counts
 	}
-	return counted, nil
-}
-
-func getTotal(ctx context.Context, q postgres.Querier, organization uuid.UUID, r Range, key *uuid.UUID) (Counts, error) {
-	var b postgres.Query
-	b.Add(statements.Part("total")).Add(statements.Part("counts"))
-	addRange(&b, organization, r, key)
-	text, args := b.SQL()
-	var total Counts
-	if err := q.GetContext(ctx, &total, text, args...); err != nil {
-		return total, fmt.Errorf("sum the usage of organization %s up: %w", organization, err)
-	}
-	return total, nil
+	return counted, total, nil
 }
 
 func listEndpoints(ctx context.Context, q postgres.Querier, organization uuid.UUID, r Range, key *uuid.UUID, limit int) ([]Endpoint, error) {

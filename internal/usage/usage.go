@@ -73,11 +73,7 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, interval Int
 	if err != nil {
 		return nil, Counts{}, r, err
 	}
-	counted, err := listPeriods(ctx, q, organization, interval, r, f.KeyID)
-	if err != nil {
-		return nil, Counts{}, r, err
-	}
-	total, err := getTotal(ctx, q, organization, r, f.KeyID)
+	counted, total, err := listPeriods(ctx, q, organization, interval, r, f.KeyID)
 	return fill(interval, r, counted), total, r, err
 }
 

@@ -8,6 +8,7 @@ select organization_id, minute, api_key_id, operation, status, code, requests, m
 from unnest(cast($1 as uuid[]), cast($2 as timestamptz[]), cast($3 as uuid[]), cast($4 as text[]), cast($5 as smallint[]), cast($6 as text[]),
     cast($7 as bigint[]), cast($8 as double precision[]), cast($9 as double precision[]))
     as u (organization_id, minute, api_key_id, operation, status, code, requests, milliseconds, max_milliseconds)
+where exists (select from organizations o where o.id = u.organization_id) -- as for days
 order by organization_id, minute, api_key_id, operation, status, code -- as all who add do, so that none waits for another in a circle
 on conflict (organization_id, minute, api_key_id, operation, status, code) do update
 set requests = usage_minutes.requests + excluded.requests, milliseconds = usage_minutes.milliseconds + excluded.milliseconds,
@@ -27,18 +28,6 @@ on conflict (organization_id, day, api_key_id, operation, status, code) do updat
 set requests = usage_days.requests + excluded.requests, milliseconds = usage_days.milliseconds + excluded.milliseconds,
     max_milliseconds = greatest(usage_days.max_milliseconds, excluded.max_milliseconds)
 
--- name: touchKeys
-with used as (
-    select k.organization_id, k.id, u.at
-    from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as timestamptz[])) as u (organization_id, id, at)
-    join api_keys k on k.organization_id = u.organization_id and k.id = u.id
-    order by k.organization_id, k.id
-    for no key update of k
-)
-update api_keys k set last_used_at = greatest(k.last_used_at, used.at)
-from used
-where k.organization_id = used.organization_id and k.id = used.id
-
 -- name: deleteMinutes
 delete from usage_minutes
 where ctid = any(array(select ctid from usage_minutes where minute < $1 order by minute limit 10000 for update skip locked))
@@ -54,9 +43,6 @@ where o.id = $1
 
 -- part: period
 select cast(date_trunc(?, cast(day as timestamp)) as date) as start,
-
--- part: total
-select
 
 -- part: operation
 select operation,
@@ -86,7 +72,7 @@ order by requests desc, status, code, operation
 limit ?
 
 -- part: by_period
-group by start
+group by grouping sets ((start), ()) -- the total has no start
 
 -- part: by_operation
 group by operation

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 )
@@ -52,7 +53,9 @@ func newWorld(t *testing.T) *world {
 }
 
 // newMeter returns the meter of another process.
-func (w *world) newMeter() *Meter { return NewMeter(w.db, w.read, uuid.New()) }
+func (w *world) newMeter() *Meter {
+	return NewMeter(w.db, apikeys.NewService(w.db, w.read, uuid.New).Touch, w.read, uuid.New())
+}
 
 func (w *world) read() time.Time {
 	w.mu.Lock()
@@ -80,7 +83,7 @@ func (w *world) zone(t *testing.T, organization uuid.UUID, name string) {
 
 // request returns a request as most are: of the organization's first key, at noon, good, and answered in 10 ms.
 func request(change func(r *Request)) Request {
-	r := Request{OrganizationID: organizationID, KeyID: keyID, Operation: "listPermits", Status: 200, At: noon, Took: 10 * time.Millisecond}
+	r := Request{OrganizationID: organizationID, KeyID: keyID, Operation: "listPermits", Status: 200, At: noon, Took: 10 * time.Millisecond, Admitted: true}
 	if change != nil {
 		change(&r)
 	}

@@ -19,6 +19,9 @@ func respond(op *Operation, status int, contentType, body string) error {
 	if contentType != "" {
 		header.Set("Content-Type", contentType)
 	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", "10")
+	}
 	return op.Response(r, status, header, []byte(body))
 }
 

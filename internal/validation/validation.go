@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
@@ -86,10 +87,27 @@ func newCompiler(document []byte) (c *jsonschema.Compiler, decoded any, err erro
 	c = jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.AssertFormat()
+	c.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: checkInstant})
 	if err := c.AddResource(resource, decoded); err != nil {
 		return nil, nil, fmt.Errorf("add the OpenAPI document: %w", err)
 	}
 	return c, decoded, nil
+}
+
+// checkInstant wants an instant (RFC 3339) that can be told again in UTC: no leap second, and no year beyond 9999.
+func checkInstant(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return err
+	}
+	if year := at.UTC().Year(); year < 0 || year > 9999 {
+		return fmt.Errorf("lies in the year %d", year)
+	}
+	return nil
 }
 
 func (o *Operation) compile(c *jsonschema.Compiler) error {
