@@ -40,8 +40,9 @@ func (b *bench) admissionCost(ctx context.Context, db *postgres.DB) error {
 	running.Go(func() { meter.Run(ctx, time.Second, slog.New(slog.DiscardHandler)) })
 	defer running.Wait()
 	defer cancel()
+	log := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // writing the line belongs to the cost
 	options := httpapi.Options{
-		DB: db, Log: slog.New(slog.NewJSONHandler(io.Discard, nil)), Metrics: httpapi.NewMetrics(db), PublicURL: "http://bench.test",
+		DB: db, Log: log, Metrics: httpapi.NewMetrics(db), PublicURL: "http://bench.test",
 		ValidateResponses: "enforce", Docs: http.NotFoundHandler(), Now: now, NewID: newID, Meter: meter,
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: 300, InFlight: 100},
 	}

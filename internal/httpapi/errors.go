@@ -86,11 +86,14 @@ func (s *server) writeFailure(c echo.Context, err error) (status int, body []byt
 	case internal == nil:
 	case ctx.Err() != nil: // nobody waits for the answer any more
 		s.log.LogAttrs(ctx, slog.LevelInfo, "the client hung up", slog.String("request_id", requestID(c)))
+		c.Set(hungUpKey, true)
 	default:
 		s.log.LogAttrs(ctx, slog.LevelError, "request failed",
 			slog.String("request_id", requestID(c)), slog.String("route", c.Path()), slog.Any("error", internal))
 	}
-	c.Set(codeKey, p.Code)
+	if c.Get(hungUpKey) == nil {
+		c.Set(codeKey, p.Code)
+	}
 	header := c.Response().Header()
 	for _, name := range []string{"ETag", "Link", echo.HeaderLocation, replayedHeader} { // of the answer that is not given
 		header.Del(name)

@@ -24,8 +24,12 @@ const (
 	callerKey    = "caller"
 	codeKey      = "error_code"
 	admittedKey  = "admitted" // its key was accepted
+	hungUpKey    = "hung_up"  // nobody waits for the answer
 	abortKey     = "abort"    // the connection is to be cut
 )
+
+// clientClosedRequest is the status that is noted when a client hung up before its answer, as nginx does. It is never sent.
+const clientClosedRequest = 499
 
 var ownID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
 
@@ -59,7 +63,10 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		took := s.now().Sub(start)
 		operation, _ := c.Get(operationKey).(string)
 		status := c.Response().Status
-		s.meterRequest(c, operation, start, took)
+		if c.Get(hungUpKey) != nil {
+			status = clientClosedRequest
+		}
+		s.meterRequest(c, operation, status, start, took)
 		s.metrics.observe(operation, status, took)
 		s.log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", attributes(c, operation, status, took)...)
 		if c.Get(abortKey) != nil {
@@ -70,14 +77,14 @@ func (s *server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // meterRequest counts a request for usage, as far as its key is known: also one that was refused.
-func (s *server) meterRequest(c echo.Context, operation string, start time.Time, took time.Duration) {
+func (s *server) meterRequest(c echo.Context, operation string, status int, start time.Time, took time.Duration) {
 	caller := callerOf(c)
 	if caller.KeyID == uuid.Nil || operation == "" || s.meter == nil {
 		return
 	}
 	code, _ := c.Get(codeKey).(string)
 	s.meter.Count(usage.Request{
-		OrganizationID: caller.OrganizationID, KeyID: caller.KeyID, Operation: operation, Status: c.Response().Status, Code: code, At: start, Took: took,
+		OrganizationID: caller.OrganizationID, KeyID: caller.KeyID, Operation: operation, Status: status, Code: code, At: start, Took: took,
 		Admitted: c.Get(admittedKey) != nil,
 	})
 }

@@ -66,7 +66,7 @@ where organization_id = ? and day between ? and ?
 and api_key_id = ?
 
 -- part: failed
-and status >= 400
+and status >= 400 and code <> '' -- a client that hung up got no answer
 group by status, code, operation
 order by requests desc, status, code, operation
 limit ?
