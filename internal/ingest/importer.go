@@ -24,6 +24,7 @@ type File struct {
 
 // Progress is told how an import goes on. Its functions may be nil.
 type Progress struct {
+	Pulled   func(rows, of int64)                    // so many more rows came from a portal, of so many in all; -1 is unknown
 	Read     func(rows int64)                        // so many more rows were read
 	Grouped  func(permits int64)                     // all are read; so many permits are left to merge
 	Merged   func(permits int64)                     // so many more are merged
@@ -65,7 +66,7 @@ func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) 
 // fields. The contacts of organizations that track changed permits are left to contacts.Drain.
 func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progress) (Result, error) {
 	start := m.now()
-	id, err := m.jurisdictions.Ensure(ctx, s.Jurisdiction.Slug, s.Jurisdiction.Name, s.Jurisdiction.Region)
+	id, err := m.ensure(ctx, s)
 	if err != nil {
 		return Result{}, err
 	}
@@ -78,9 +79,16 @@ func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progre
 	return r.result, nil
 }
 
+func (m *Importer) ensure(ctx context.Context, s *Source) (uuid.UUID, error) {
+	return m.jurisdictions.Ensure(ctx, s.Jurisdiction.Slug, s.Jurisdiction.Name, s.Jurisdiction.Region)
+}
+
 // complete puts functions that do nothing where there are none.
 func (p Progress) complete() Progress {
 	ignore := func(int64) {}
+	if p.Pulled == nil {
+		p.Pulled = func(int64, int64) {}
+	}
 	if p.Read == nil {
 		p.Read = ignore
 	}
@@ -111,6 +119,7 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 		return errors.New("there is no file to read")
 	}
 	r.taking = r.newIntake(conn)
+	defer r.taking.abort()
 	for _, f := range files {
 		if err := r.read(ctx, f); err != nil {
 			return fmt.Errorf("%s: %w", f.Name, err)
@@ -129,7 +138,12 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 	if err := staging.Finish(ctx); err != nil {
 		return err
 	}
-	if r.source.Dataset != Permits { // which says nothing of how fresh the permits are
+	return r.checked(ctx)
+}
+
+// checked records that the source was read to its end; inspections and fees say nothing of how fresh the permits are.
+func (r *run) checked(ctx context.Context) error {
+	if r.source.Dataset != Permits {
 		return nil
 	}
 	return r.importer.jurisdictions.Checked(ctx, r.jurisdiction, r.importer.now())

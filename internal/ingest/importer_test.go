@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -165,6 +166,22 @@ func TestImporter_Import_rejects(t *testing.T) {
 	if got := readFile(t, rejects.Path); got != want {
 		t.Errorf("the reject file holds\n%s\nwant\n%s", got, want)
 	}
+}
+
+func TestImporter_Import_unreadable(t *testing.T) {
+	db := pgtest.Open(t)
+	broken := errors.New("the file is broken")
+	for source, text := range map[string]string{testSource: testHeader + "A-1,Issued,,,,\n", feeSource: "PermitNum,FeeName,Amount\nA-1,Permit,1\n"} {
+		s, err := ParseSource(strings.NewReader(source), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := File{"a.csv", io.MultiReader(strings.NewReader(text), iotest.ErrReader(broken))}
+		if _, err := newImporter(db).Import(t.Context(), s, []File{file}, Progress{}); !errors.Is(err, broken) {
+			t.Errorf("Import of %s = %v, want %v", s.Dataset, err, broken)
+		}
+	}
+	importFiles(t, db, testSource, testHeader+"A-1,Issued,,,,\n") // the lock is free
 }
 
 func TestImporter_Import_onlyOneAtATime(t *testing.T) {

@@ -17,6 +17,8 @@ type intake interface {
 	open(ctx context.Context, f File) error
 	// next takes the file's next row. It returns io.EOF at the end, and a *RejectError for a row that cannot be taken.
 	next(ctx context.Context) error
+	// abort gives the connection back where the files could not be read to their end.
+	abort()
 	staging() staging
 }
 
@@ -66,6 +68,12 @@ func (p *permitIntake) next(ctx context.Context) error {
 	}
 	p.run.result.Rows++
 	return p.staged.Add(ctx, &p.record)
+}
+
+func (p *permitIntake) abort() {
+	if p.staged != nil {
+		p.staged.Abort()
+	}
 }
 
 func (p *permitIntake) staging() staging { return p.staged }
@@ -137,5 +145,7 @@ func (e *entryIntake) add(ctx context.Context) error {
 	e.entries, e.rows = e.entries[:0], e.rows[:0]
 	return nil
 }
+
+func (e *entryIntake) abort() {} // it stages many rows at a time, and holds nothing between
 
 func (e *entryIntake) staging() staging { return e.staged }

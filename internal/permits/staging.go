@@ -68,14 +68,19 @@ type Outcome struct {
 // Stage begins an import on a connection of its own. The fields are those that the source gives; a stored permit keeps
 // its value of any other. It returns ErrImportRunning when the jurisdiction is being imported by somebody else.
 func Stage(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID, fields []string) (*Staging, error) {
-	s := &Staging{batches: batches{conn: conn}, jurisdiction: jurisdiction, fields: fields}
 	if err := createStaging(ctx, conn, jurisdiction); err != nil {
 		return nil, err
 	}
-	var err error
-	s.copying, err = startCopy(ctx, conn)
-	return s, err
+	copying, err := startCopy(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return &Staging{batches: batches{conn: conn}, jurisdiction: jurisdiction, fields: fields, copying: copying}, nil
 }
+
+// Abort ends an import that will not be grouped: before that its connection is no use for anything else. After Group it
+// does nothing.
+func (s *Staging) Abort() { s.copying.abort() }
 
 // Add stages one row.
 func (s *Staging) Add(ctx context.Context, r *Record) error {

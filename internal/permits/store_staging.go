@@ -104,6 +104,12 @@ func (c *copying) finish(ctx context.Context) error {
 	return nil
 }
 
+// abort ends the COPY, which keeps its connection from anything else. After finish there is nothing to end.
+func (c *copying) abort() {
+	_ = c.stmt.Close()  // what was staged goes with the session
+	_ = c.tx.Rollback() // likewise
+}
+
 func group(ctx context.Context, q postgres.Querier, jurisdiction uuid.UUID) error {
 	text := strings.ReplaceAll(staging.Part("group"), "{{jurisdiction}}", jurisdiction.String()) // several statements take no parameters
 	if _, err := q.ExecContext(ctx, text); err != nil {
