@@ -35,6 +35,7 @@ type Config struct {
 	AddressRequests   int            `env:"ADDRESS_REQUESTS_PER_MINUTE" envDefault:"300" help:"Requests a minute from one address without a valid API key."`
 	MaxInFlight       int            `env:"MAX_IN_FLIGHT" envDefault:"100" help:"Requests of one organization under way at once in this process."`
 	UsageFlush        time.Duration  `env:"USAGE_FLUSH_INTERVAL" envDefault:"5s" help:"How often counted requests go to the database; so much is lost when a process is killed."`
+	SODAToken         string         `env:"SODA_APP_TOKEN" help:"App token that open-data portals (Socrata) are asked with; they let in more requests with one."`
 	LogLevel          string         `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat         string         `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
 }
@@ -122,6 +123,9 @@ func (c Config) check() error {
 	}
 	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {
 		found = append(found, fmt.Errorf("%sREDIS_URL: want a URL such as redis://localhost:6379", prefix)) // which may hold a password
+	}
+	if strings.ContainsFunc(c.SODAToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		found = append(found, fmt.Errorf("%sSODA_APP_TOKEN: want letters and digits only, without spaces", prefix)) // and keep it out of sight
 	}
 	for name, d := range map[string]time.Duration{
 		"STATEMENT_TIMEOUT": c.StatementTimeout, "LOCK_TIMEOUT": c.LockTimeout, "TRANSACTION_IDLE_TIMEOUT": c.TransactionIdle,

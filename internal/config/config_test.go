@@ -47,6 +47,7 @@ func TestLoad_all(t *testing.T) {
 		"PLOTWISE_IDLE_TIMEOUT=6s", "PLOTWISE_SHUTDOWN_TIMEOUT=7s", "PLOTWISE_VALIDATE_RESPONSES=report", "PLOTWISE_LOG_LEVEL=debug",
 		"PLOTWISE_LOG_FORMAT=json", "PLOTWISE_REDIS_URL=redis://:p@h:1/2", "PLOTWISE_TRUSTED_PROXIES=10.0.0.0/8,::1/128",
 		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=4", "PLOTWISE_MAX_IN_FLIGHT=5", "PLOTWISE_USAGE_FLUSH_INTERVAL=8s",
+		"PLOTWISE_SODA_APP_TOKEN=aB3",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestLoad_all(t *testing.T) {
 		LockTimeout: 2 * time.Second, TransactionIdle: 3 * time.Second, ReadTimeout: 4 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: 6 * time.Second, ShutdownTimeout: 7 * time.Second, ValidateResponses: "report", LogLevel: "debug", LogFormat: "json",
 		RedisURL: "redis://:p@h:1/2", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		AddressRequests: 4, MaxInFlight: 5, UsageFlush: 8 * time.Second,
+		AddressRequests: 4, MaxInFlight: 5, UsageFlush: 8 * time.Second, SODAToken: "aB3",
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -91,6 +92,7 @@ func TestLoad_refuses(t *testing.T) {
 		{"PLOTWISE_MAX_IN_FLIGHT", "0", "want 1 to 1,000,000, not 0"},
 		{"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE", "-1", "want 1 to 1,000,000, not -1"},
 		{"PLOTWISE_USAGE_FLUSH_INTERVAL", "0s", "want a time over zero, not 0s"},
+		{"PLOTWISE_SODA_APP_TOKEN", "aB 3", "want letters and digits only, without spaces"},
 		{"PLOTWISE_LOG_FORMAT", "xml", `"xml" is none of text, json`},
 	} {
 		_, err := Load([]string{c.name + "=" + c.value})
