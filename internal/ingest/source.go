@@ -39,6 +39,7 @@ type Source struct {
 	UnknownStatus string             `yaml:"unknown_status"` // keep (stage unknown) or reject; keep when empty
 	Defaults      map[string]string  `yaml:"defaults"`       // field: its value where the row has none
 	Reject        []Rejection        `yaml:"reject"`
+	SODA          *SODA              `yaml:"soda"` // nil: there are only files
 }
 
 // Columns are the columns that give a field, joined by a space: names, or numbers counted from 1 where there is no header.
@@ -141,6 +142,7 @@ func (s *Source) check() error {
 			report("reject, entry %d: want column, value and reason", i+1)
 		}
 	}
+	s.checkSODA(report)
 	return errors.Join(found...)
 }
 
