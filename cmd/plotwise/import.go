@@ -136,10 +136,24 @@ type view struct {
 
 func newView(size int64) *view {
 	v := &view{reported: now()}
-	if term.IsTerminal(int(os.Stderr.Fd())) {
+	if terminal() {
 		v.bar = progressbar.DefaultBytes(size, "reading")
 	}
 	return v
+}
+
+func terminal() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
+
+// pulled counts rows from a portal, of so many, or of -1 where that is unknown.
+func (v *view) pulled(rows, of int64) {
+	if v.bar == nil && terminal() {
+		v.bar = progressbar.Default(of, "pulling")
+	}
+	if v.bar != nil {
+		_ = v.bar.Add64(rows)
+	}
+	v.rows += rows
+	v.line("pulled %d rows", v.rows)
 }
 
 // Write counts the bytes that were read.

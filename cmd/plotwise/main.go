@@ -25,6 +25,7 @@ type cli struct {
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version."`
 	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
 	Import  importCommand  `cmd:"" help:"Import permits, inspections or fees from a city's files."`
+	Sync    syncCommand    `cmd:"" help:"Pull what changed from cities' open-data portals."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
 	Org     orgCommand     `cmd:"" help:"Make organizations and set their plans."`
 }
@@ -42,7 +43,7 @@ PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, 
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "plans": strings.Join(organizations.Plans(), ",")},
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	cfg, err := config.Load(os.Environ())
 	if err != nil {
