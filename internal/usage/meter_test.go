@@ -289,7 +289,9 @@ func TestMeter_Flush_touchesKeys(t *testing.T) {
 	w.count(1, func(r *Request) { r.At = noon.Add(3 * time.Second) })
 	w.count(1, func(r *Request) { r.At = noon.Add(2 * time.Second) })
 	w.count(1, func(r *Request) { r.At, r.Status, r.Code = noon.Add(5*time.Second), 403, "permission_denied" })
-	w.count(1, func(r *Request) { r.At, r.Status, r.Code, r.Admitted = noon.Add(time.Hour), 401, "expired_api_key", false })
+	w.count(1, func(r *Request) {
+		r.At, r.Status, r.Code, r.Admitted = noon.Add(time.Hour), 401, "expired_api_key", false
+	})
 	w.count(1, func(r *Request) { r.KeyID, r.Status, r.Code, r.Admitted = secondKeyID, 401, "revoked_api_key", false })
 	w.count(1, func(r *Request) { r.KeyID = uuid.New() }) // which is no more
 	w.flush(t)
