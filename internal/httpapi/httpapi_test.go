@@ -84,6 +84,12 @@ B-4,Odd Words,Fence,,4 Palm Ave,Naples,FL,34102,,,,,,
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldWith(t, func(*world) {})
+}
+
+// newWorldWith changes the world before it is served.
+func newWorldWith(t *testing.T, change func(w *world)) *world {
+	t.Helper()
 	w := &world{db: pgtest.Open(t), log: &logBuffer{}}
 	w.limits = httpapi.Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 1000, InFlight: 1000}
 	w.meter = usage.NewMeter(w.db, apikeys.NewService(w.db, nowUTC, newID).Touch, nowUTC, newID())
@@ -101,6 +107,7 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
+	change(w)
 	w.Server = httptest.NewServer(w.handler(t, "enforce"))
 	t.Cleanup(w.Close)
 	return w
