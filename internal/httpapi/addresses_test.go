@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
@@ -76,9 +77,9 @@ func TestAdmission_address_counts(t *testing.T) {
 		"unknown key":         func(address string) answer { return w.from(t, address, unknown, "/v1/me") },
 		"revoked key":         func(address string) answer { return w.from(t, address, revoked, "/v1/me") },
 		"address not allowed": func(address string) answer { return w.from(t, address, restricted, "/v1/me") },
-		"unknown path":        func(address string) answer { return w.from(t, address, w.key, "/v1/nothing") },
+		"unknown path":        func(address string) answer { return w.from(t, address, "", "/v1/nothing") },
 		"unknown method": func(address string) answer {
-			return w.as(t, w.key, http.MethodPut, "/v1/me", "", "X-Forwarded-For", address)
+			return w.as(t, "", http.MethodPut, "/v1/me", "", "X-Forwarded-For", address)
 		},
 	} {
 		address := map[string]string{
@@ -89,6 +90,9 @@ func TestAdmission_address_counts(t *testing.T) {
 			t.Errorf("%s = %d %s with %+v, want it refused and counted", name, a.status, a.body, a.limit(t))
 		}
 		checkLimited(t, name+", once more", send(address), "address")
+	}
+	if a := w.from(t, "10.0.8.1", w.key, "/v1/nothing"); a.status != http.StatusNotFound || a.limit(t).Policy != "organization" {
+		t.Errorf("an unknown path with a good key = %d with %+v, want 404 with the organization's limit", a.status, a.limit(t))
 	}
 	for range 3 {
 		if a := w.from(t, "10.0.8.1", w.key, "/v1/permits/"+examplePermit); a.status != http.StatusNotFound || a.limit(t).Policy != "organization" {
@@ -136,25 +140,42 @@ func TestAdmission_address_goodKey(t *testing.T) {
 			t.Errorf("a good key from the exhausted address = %d %s, want 200 by the organization's limit", a.status, a.body)
 		}
 	}
-	// One that this process has not seen has to wait, since the database would have to be asked.
-	checkLimited(t, "a good key that is not remembered", w.from(t, "203.0.113.1", stranger, "/v1/me"), "address")
-	if a := w.from(t, "203.0.114.1", stranger, "/v1/me"); a.status != http.StatusOK {
-		t.Errorf("the same from another address = %d %s, want 200", a.status, a.body)
-	}
+	// One that this process has not seen has the spare place, which nobody else wants now.
 	if a := w.from(t, "203.0.113.1", stranger, "/v1/me"); a.status != http.StatusOK {
-		t.Errorf("remembered, it is answered with %d %s from the exhausted address, want 200", a.status, a.body)
+		t.Errorf("a good key that is not remembered = %d %s from the exhausted address, want 200", a.status, a.body)
 	}
 }
 
-// An exhausted address makes the database search for nothing: not even a closed one is noticed.
+// An address that sends many unknown keys at once has hardly more of them searched for than its limit allows.
+func TestAdmission_address_manyUnknown(t *testing.T) {
+	w := behindProxy(t, 10)
+	var mu sync.Mutex
+	statuses := map[int]int{}
+	var running sync.WaitGroup
+	for range 200 {
+		key := w.unknownKey(t)
+		running.Go(func() {
+			a := w.from(t, "203.0.113.1", key, "/v1/me")
+			mu.Lock()
+			defer mu.Unlock()
+			statuses[a.status]++
+		})
+	}
+	running.Wait()
+	if statuses[http.StatusUnauthorized] != 10 || statuses[http.StatusTooManyRequests] != 190 {
+		t.Errorf("200 unknown keys at once are answered with %v, want 10 × 401 and 190 × 429", statuses)
+	}
+}
+
+// An exhausted address that sends no well-formed key makes the database search for nothing.
 func TestAdmission_address_withoutQuery(t *testing.T) {
 	w := behindProxy(t, 1)
-	first, second, third := w.unknownKey(t), w.unknownKey(t), w.unknownKey(t)
+	first, third := w.unknownKey(t), w.unknownKey(t)
 	checkFailure(t, "unknown key", w.from(t, "203.0.113.1", first, "/v1/me"), http.StatusUnauthorized, "invalid_api_key")
 	if err := w.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	checkLimited(t, "another unknown key", w.from(t, "203.0.113.1", second, "/v1/me"), "address")
+	checkLimited(t, "a mistyped key", w.from(t, "203.0.113.1", "pw_live_mistyped", "/v1/me"), "address")
 	checkFailure(t, "from another address", w.from(t, "203.0.114.1", third, "/v1/me"), http.StatusInternalServerError, "internal_error")
 }
 

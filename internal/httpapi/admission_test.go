@@ -128,8 +128,8 @@ func TestAdmission_headers(t *testing.T) {
 		{name: "415", method: "POST", path: "/v1/watchlist", body: "{}", header: []string{"Content-Type", "text/plain"}, status: 415, policy: "organization"},
 		{name: "422", method: "POST", path: "/v1/watchlist", body: "{}", status: 422, policy: "organization"},
 		{name: "401", key: "pw_live_", path: "/v1/permits", status: 401, policy: "address"},
-		{name: "404 of a path", path: "/v1/nothing", status: 404, policy: "address"},
-		{name: "405", method: "PUT", path: "/v1/permits", body: "{}", status: 405, policy: "address"},
+		{name: "404 of a path", path: "/v1/nothing", status: 404, policy: "organization"},
+		{name: "405", method: "PUT", path: "/v1/permits", body: "{}", status: 405, policy: "organization"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			key, method := c.key, c.method
