@@ -16,6 +16,10 @@ const (
 	Note         = "note"
 	Condition    = "cond"
 	Contact      = "cont"
+	Event        = "evt"
+	Webhook      = "whk"
+	Delivery     = "dlv"
+	Attempt      = "att"
 )
 
 // crockford is Douglas Crockford's base32 in lower case.

@@ -48,10 +48,16 @@ func With(ctx context.Context, i Identity) context.Context {
 	return context.WithValue(ctx, contextKey{}, i)
 }
 
+// Lookup returns the caller, and whether there is one.
+func Lookup(ctx context.Context) (Identity, bool) {
+	i, ok := ctx.Value(contextKey{}).(Identity)
+	return i, ok
+}
+
 // From returns the caller. It panics where nobody is authenticated: only handlers of the API call it, and those run
 // behind authentication.
 func From(ctx context.Context) Identity {
-	i, ok := ctx.Value(contextKey{}).(Identity)
+	i, ok := Lookup(ctx)
 	if !ok {
 		panic("identity: the context carries no caller")
 	}

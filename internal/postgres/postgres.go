@@ -26,13 +26,35 @@ type Options struct {
 }
 
 // DB is a pool of connections; it is safe for concurrent use.
-type DB struct{ *sqlx.DB }
+type DB struct {
+	*sqlx.DB
+	dsn string
+}
 
 // Conn is one connection, for what belongs to a session: temporary tables and session locks.
 type Conn struct{ *sqlx.Conn }
 
 // Tx is a transaction.
-type Tx struct{ *sqlx.Tx }
+type Tx struct {
+	*sqlx.Tx
+	last map[any]Last
+}
+
+// Last is what a transaction does last, right before it commits.
+type Last interface {
+	Flush(ctx context.Context, tx *Tx) error
+}
+
+// Last returns what the transaction is to do last under that key; the first time, it is made.
+func (t *Tx) Last(key any, create func() Last) Last {
+	if t.last == nil {
+		t.last = map[any]Last{}
+	}
+	if t.last[key] == nil {
+		t.last[key] = create()
+	}
+	return t.last[key]
+}
 
 // Querier is what statements run on: a DB, a Conn or a Tx.
 type Querier interface {
@@ -66,7 +88,7 @@ func Open(o Options) (*DB, error) {
 	db.SetMaxOpenConns(o.MaxConnections)
 	db.SetMaxIdleConns(o.MaxConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	return &DB{db}, nil
+	return &DB{db, dsn}, nil
 }
 
 // withParameters adds run-time parameters to a connection string of either form.
@@ -139,8 +161,14 @@ func InTx(ctx context.Context, db Beginner, do func(tx *Tx) error) error {
 		return fmt.Errorf("begin a transaction: %w", err)
 	}
 	defer func() { _ = raw.Rollback() }() // nothing after a commit
-	if err := do(&Tx{raw}); err != nil {
+	tx := &Tx{Tx: raw}
+	if err := do(tx); err != nil {
 		return err
+	}
+	for _, last := range tx.last {
+		if err := last.Flush(ctx, tx); err != nil {
+			return err
+		}
 	}
 	if err := raw.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)

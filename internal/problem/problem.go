@@ -18,6 +18,7 @@ const (
 	NotFound                           // 404: does not exist, or is not the caller's to see
 	MethodNotAllowed                   // 405
 	Conflict                           // 409: contradicts the present state
+	Gone                               // 410: was there, and is no more
 	PreconditionFailed                 // 412: If-Match names another version
 	TooLarge                           // 413: the body is over the limit
 	UnsupportedMedia                   // 415: the body's media type is not taken
@@ -34,6 +35,7 @@ var statuses = map[Kind]int{
 	NotFound:           http.StatusNotFound,
 	MethodNotAllowed:   http.StatusMethodNotAllowed,
 	Conflict:           http.StatusConflict,
+	Gone:               http.StatusGone,
 	PreconditionFailed: http.StatusPreconditionFailed,
 	TooLarge:           http.StatusRequestEntityTooLarge,
 	UnsupportedMedia:   http.StatusUnsupportedMediaType,

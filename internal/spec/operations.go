@@ -183,3 +183,85 @@ func (d *Document) YAML() ([]byte, error) { return YAML(d.root) }
 
 // JSON renders the document.
 func (d *Document) JSON() ([]byte, error) { return JSON(d.root) }
+
+// Webhook is an event that the document describes as a webhook.
+type Webhook struct {
+	Name        string
+	Description string
+	Example     []byte // a payload, JSON
+}
+
+// Webhooks returns the document's webhooks in its order.
+func (d *Document) Webhooks() ([]Webhook, error) {
+	var found []Webhook
+	list := lookup(d.root, "webhooks")
+	if list == nil {
+		return nil, nil
+	}
+	for i := 0; i < len(list.Content); i += 2 {
+		post := lookup(list.Content[i+1], "post")
+		examples := resolve(post, "#/requestBody/content/application~1json/examples")
+		if examples == nil || len(examples.Content) < 2 {
+			return nil, fmt.Errorf("the webhook %s has no example", list.Content[i].Value)
+		}
+		example, err := JSON(lookup(examples.Content[1], "value"))
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, Webhook{Name: list.Content[i].Value, Description: strings.TrimSpace(scalar(post, "description")), Example: example})
+	}
+	return found, nil
+}
+
+// Closed returns the schema at a reference as JSON that stands alone: what it refers to is put in its $defs.
+func (d *Document) Closed(ref string) ([]byte, error) {
+	node := resolve(d.root, ref)
+	if node == nil {
+		return nil, fmt.Errorf("%s leads nowhere", ref)
+	}
+	c := closer{document: d, defs: &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}}
+	top := c.copy(d.follow(node))
+	if len(c.defs.Content) > 0 {
+		top.Content = append(top.Content, text("$defs"), c.defs)
+	}
+	return JSON(top)
+}
+
+// closer copies schemas and collects what they refer to.
+type closer struct {
+	document *Document
+	defs     *yaml.Node
+}
+
+func (c *closer) copy(n *yaml.Node) *yaml.Node {
+	if ref := lookupRef(n); ref != "" {
+		return c.refer(ref)
+	}
+	copied := *n
+	copied.Content = make([]*yaml.Node, len(n.Content))
+	for i, child := range n.Content {
+		copied.Content[i] = c.copy(child)
+	}
+	return &copied
+}
+
+func (c *closer) refer(ref string) *yaml.Node {
+	name := ref[strings.LastIndex(ref, "/")+1:]
+	if lookup(c.defs, name) == nil {
+		placed := &yaml.Node{}
+		c.defs.Content = append(c.defs.Content, text(name), placed) // before it is copied: it may refer to itself
+		*placed = *c.copy(resolve(c.document.root, ref))
+	}
+	return &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{text("$ref"), text("#/$defs/" + name)}}
+}
+
+func lookupRef(n *yaml.Node) string {
+	if n.Kind != yaml.MappingNode {
+		return ""
+	}
+	return scalar(n, "$ref")
+}
+
+func text(value string) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
+}

@@ -141,13 +141,32 @@ func (o *Operation) compile(c *jsonschema.Compiler) error {
 
 // Schema returns a function that holds JSON against one of the document's named schemas.
 func Schema(document []byte, name string) (func(text []byte) error, error) {
+	return compileAt(document, "#/components/schemas/"+name)
+}
+
+// Webhook returns a function that holds a body against the schema of one of the document's webhooks, and that schema as
+// JSON, complete in itself.
+func Webhook(document []byte, name string) (check func(body []byte) error, schema []byte, err error) {
+	const at = "/post/requestBody/content/application~1json/schema"
+	if check, err = compileAt(document, "#/webhooks/"+name+at); err != nil {
+		return nil, nil, err
+	}
+	doc, err := spec.Parse(document)
+	if err != nil {
+		return nil, nil, err
+	}
+	schema, err = doc.Closed("#/webhooks/" + name + at)
+	return check, schema, err
+}
+
+func compileAt(document []byte, fragment string) (func(text []byte) error, error) {
 	c, _, err := newCompiler(document)
 	if err != nil {
 		return nil, err
 	}
-	schema, err := c.Compile(resource + "#/components/schemas/" + name)
+	schema, err := c.Compile(resource + fragment)
 	if err != nil {
-		return nil, fmt.Errorf("compile schema %s: %w", name, err)
+		return nil, fmt.Errorf("compile the schema at %s: %w", fragment, err)
 	}
 	return func(text []byte) error {
 		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))

@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+const (
+	reconnectSoon = 100 * time.Millisecond
+	reconnectLate = 5 * time.Second
+	pingEvery     = 30 * time.Second // a connection that broke silently is found so
+)
+
+// Listen calls hear for every notification on a channel, until the context ends. Notifications that come while the
+// connection is broken are missed, so whoever listens has to look by itself from time to time.
+func (d *DB) Listen(ctx context.Context, channel string, log *slog.Logger, hear func(payload string)) {
+	listener := pq.NewListener(d.dsn, reconnectSoon, reconnectLate, func(_ pq.ListenerEventType, err error) {
+		if err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "listening is interrupted", slog.String("channel", channel), slog.Any("error", err))
+		}
+	})
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer func() { _ = listener.Close() }() // which ends what runs below
+	running.Go(func() {                     // it waits until there is a connection
+		if err := listener.Listen(channel); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "cannot listen", slog.String("channel", channel), slog.Any("error", err))
+		}
+	})
+	ping := time.NewTicker(pingEvery)
+	defer ping.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ping.C:
+			running.Go(func() { _ = listener.Ping() })
+		case n := <-listener.Notify:
+			if n != nil { // nil after a new connection
+				hear(n.Extra)
+			}
+		}
+	}
+}
