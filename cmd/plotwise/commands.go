@@ -46,7 +46,11 @@ that do not exist come with it. Running it again only makes another key.`
 // Run seeds and prints the key.
 func (seedCommand) Run(ctx context.Context, g *globals) error {
 	return g.withDatabase(ctx, func(db *database) error {
-		key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
+		box, err := g.box(db)
+		if err != nil {
+			return err
+		}
+		key, err := demo.NewSeeder(db.DB, g.outbox(), box, now, newID).Seed(ctx)
 		if err != nil {
 			return err
 		}

@@ -48,13 +48,13 @@ func (c *importCommand) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer inputs.close()
-	return g.withDatabase(ctx, func(db *database) error { return c.importAll(ctx, db, source, inputs) })
+	return g.withDatabase(ctx, func(db *database) error { return c.importAll(ctx, g, db, source, inputs) })
 }
 
-func (c *importCommand) importAll(ctx context.Context, db *database, source *ingest.Source, in *inputs) error {
+func (c *importCommand) importAll(ctx context.Context, g *globals, db *database, source *ingest.Source, in *inputs) error {
 	rejects := &ingest.RejectFile{Path: c.Rejects}
 	view := newView(in.size)
-	result, err := ingest.NewImporter(db.DB, now, newID).Import(ctx, source, in.files(view), ingest.Progress{
+	result, err := ingest.NewImporter(db.DB, g.outbox(), now, newID).Import(ctx, source, in.files(view), ingest.Progress{
 		Read: view.read, Grouped: view.grouped, Merged: view.merged, Rejected: rejects.Add,
 	})
 	view.end()

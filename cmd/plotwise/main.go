@@ -17,11 +17,13 @@ import (
 
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/organizations"
 )
 
 type cli struct {
 	Serve   serveCommand   `cmd:"" help:"Serve the API and its documentation."`
+	Work    workCommand    `cmd:"" help:"Send events to webhooks."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version."`
 	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
 	Import  importCommand  `cmd:"" help:"Import permits, inspections or fees from a city's files."`
@@ -35,6 +37,9 @@ type globals struct {
 	config config.Config
 	log    *slog.Logger
 }
+
+// outbox returns what writes events.
+func (g *globals) outbox() *events.Outbox { return events.NewOutbox(g.log, now, newID) }
 
 const description = `Plotwise tracks building permits and serves them as an API.
 

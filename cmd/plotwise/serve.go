@@ -18,16 +18,20 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
 )
 
 type serveCommand struct {
 	Addr      string `help:"Address to listen on; overrides PLOTWISE_ADDR." placeholder:"HOST:PORT"`
 	AdminAddr string `help:"Address of /metrics and pprof; overrides PLOTWISE_ADMIN_ADDR." placeholder:"HOST:PORT"`
+	Workers   bool   `default:"true" negatable:"" help:"Send to webhooks in this process too; --no-workers leaves that to plotwise work."`
 	DataDir   string `help:"Directory of the embedded Postgres and the demo key; overrides PLOTWISE_DATA_DIR." placeholder:"DIR"`
 }
 
@@ -44,11 +48,11 @@ A second copy beside the first:
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, g *globals) error {
 	c.override(g)
-	return g.withDatabase(ctx, func(db *database) error { return g.listen(ctx, db) })
+	return g.withDatabase(ctx, func(db *database) error { return g.listen(ctx, db, c.Workers) })
 }
 
 // listen makes the servers, says where to look first, and serves.
-func (g *globals) listen(ctx context.Context, db *database) error {
+func (g *globals) listen(ctx context.Context, db *database, workers bool) error {
 	listener, err := net.Listen("tcp", g.config.Addr) //nolint:noctx // listens until the end
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", g.config.Addr, err)
@@ -56,12 +60,12 @@ func (g *globals) listen(ctx context.Context, db *database) error {
 	if g.config.PublicURL == "" {
 		g.config.PublicURL = localURL(listener.Addr())
 	}
-	s, err := g.services(db) //nolint:contextcheck // each request brings its own
+	s, err := g.services(db, workers) //nolint:contextcheck // each request brings its own
 	if err != nil {
 		return err
 	}
 	if db.server != nil {
-		key, err := demoKey(ctx, db, g.config.DataDir)
+		key, err := g.demoKey(ctx, db, g.config.DataDir)
 		if err != nil {
 			return err
 		}
@@ -86,11 +90,15 @@ type services struct {
 	handler http.Handler
 	metrics *httpapi.Metrics
 	meter   *usage.Meter
+	hub     *events.Hub
+	worker  *deliveries.Worker // nil: others send
 	limiter limiter
 }
 
-func (g *globals) services(db *database) (services, error) {
-	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, apikeys.NewService(db.DB, now, newID).Touch, now, newID())}
+func (g *globals) services(db *database, workers bool) (services, error) {
+	outbox := g.outbox()
+	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, apikeys.NewService(db.DB, now, newID).Touch, now, newID()), hub: events.NewHub()}
+	s.metrics.Quarantined(outbox.Quarantined)
 	reference, err := docs.New(g.config.PublicURL)
 	if err != nil {
 		return s, err
@@ -98,12 +106,19 @@ func (g *globals) services(db *database) (services, error) {
 	if s.limiter, err = g.limiter(); err != nil {
 		return s, err
 	}
+	box, err := g.box(db)
+	if err != nil {
+		return s, err
+	}
+	if workers {
+		s.worker = g.worker(db, box)
+	}
 	s.handler, err = httpapi.New(httpapi.Options{
 		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},
-		Meter: s.meter, Docs: reference, Now: now, NewID: newID,
+		Box: box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Now: now, NewID: newID,
 	})
 	return s, err
 }
@@ -131,6 +146,25 @@ const (
 	contactsEvery = time.Second      // contacts of an import wait so long at most for being found
 	flushTimeout  = 10 * time.Second // for the last counts of usage
 )
+
+// box returns what secrets are encrypted in: under the configured key, or one that is kept beside an embedded Postgres.
+func (g *globals) box(db *database) (*secret.Box, error) {
+	text := g.config.SecretKey
+	if text == "" {
+		if db.server == nil {
+			return nil, errors.New("PLOTWISE_SECRET_KEY is not set: want base64 of 32 random bytes, as openssl rand -base64 32 prints; every server of a database needs the same")
+		}
+		var err error
+		if text, err = secret.LoadOrCreate(filepath.Join(g.config.DataDir, "secret.key")); err != nil {
+			return nil, err
+		}
+	}
+	key, err := secret.Parse(text)
+	if err != nil { // checked with the configuration, or on loading
+		return nil, fmt.Errorf("PLOTWISE_SECRET_KEY: %w", err)
+	}
+	return secret.NewBox(key), nil
+}
 
 // limiter is what limits organizations, in memory or in Redis.
 type limiter struct {
@@ -170,6 +204,11 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	running.Go(func() { s.meter.Run(background, g.config.UsageFlush, g.log) })
 	running.Go(func() { s.meter.RunTidy(background, g.log) })
 	running.Go(func() { s.limiter.run(background) })
+	if s.worker != nil {
+		running.Go(func() { s.worker.Run(background) })
+	}
+	running.Go(func() { s.hub.Run(background, db.DB, g.log) })
+	running.Go(func() { events.NewFeed(db.DB, s.hub, now).RunPrune(background, g.log) })
 	defer func() { err = errors.Join(err, s.flush(ctx), s.limiter.close()) }()
 	defer running.Wait()
 	defer cancel()
@@ -223,7 +262,7 @@ func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
 const keyVariable = "PLOTWISE_API_KEY"
 
 // demoKey returns the demo key, which it makes and keeps in demo.env when there is none that the database knows.
-func demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
+func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
 	file := filepath.Join(dataDir, "demo.env")
 	text, err := os.ReadFile(file) //nolint:gosec // our own directory
 	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), keyVariable+"="); err == nil && ok {
@@ -231,7 +270,11 @@ func demoKey(ctx context.Context, db *database, dataDir string) (string, error) 
 			return key, nil
 		}
 	}
-	key, err := demo.NewSeeder(db.DB, now, newID).Seed(ctx)
+	box, err := g.box(db)
+	if err != nil {
+		return "", err
+	}
+	key, err := demo.NewSeeder(db.DB, g.outbox(), box, now, newID).Seed(ctx)
 	if err != nil {
 		return "", fmt.Errorf("make the demo organization: %w", err)
 	}

@@ -49,7 +49,7 @@ func (c *syncCommand) Run(ctx context.Context, g *globals) error {
 		sources = append(sources, s)
 	}
 	return g.withDatabase(ctx, func(db *database) error {
-		importer := ingest.NewImporter(db.DB, now, newID)
+		importer := ingest.NewImporter(db.DB, g.outbox(), now, newID)
 		syncer := ingest.NewSyncer(importer, g.config.SODAToken, ingest.Sleep, rand.Float64)
 		rejects := &ingest.RejectFile{Path: c.Rejects}
 		var failed []error

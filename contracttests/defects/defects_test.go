@@ -76,6 +76,9 @@ var answers = []defect{
 	}), "listPermits per_page maximum"},
 	{"errors without details", "createNote", onFailure(func(a *answer) { a.edit(within("error", set("details", []any{}))) }), "createNote /body type"},
 	{"an error code that is not documented", "getNote", onFailure(func(a *answer) { a.edit(within("error", set("code", "oops"))) }), "getNote /error/code enum"},
+	{"an event without one of its fields", "listEvents", onData(within("payload", within("data", func(d map[string]any) { delete(d, "permit_number") }))), "listEvents /data/0/payload/data required"},
+	{"an event with a field that is not declared", "listEvents", onData(within("payload", set("version", 2))), "listEvents /data/0/payload/version undeclared"},
+	{"an event of another type", "listEvents", onData(within("payload", set("event", "permit.exploded"))), "listEvents /data/0/payload/event const"},
 	{"a document that is out of date", "getMe", when(func(r *http.Request) bool { return r.URL.Path == "/docs/openapi.json" }, onSuccess(func(a *answer) {
 		a.body = []byte(strings.ReplaceAll(string(a.body), "listWatchlist", "listWatched"))
 	})), "document /paths/~1v1~1watchlist/get/operationId drift"},

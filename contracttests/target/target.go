@@ -15,12 +15,14 @@ import (
 	"github.com/plotwise/plotwise/internal/contract"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
 )
 
@@ -39,7 +41,11 @@ type Target struct {
 func New(t *testing.T, perAddress int) *Target {
 	t.Helper()
 	db := pgtest.Open(t)
-	key, err := demo.NewSeeder(db, now, newID).Seed(t.Context())
+	sealing, err := secret.Parse(secret.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := demo.NewSeeder(db, events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), secret.NewBox(sealing), now, newID).Seed(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,10 +60,13 @@ func New(t *testing.T, perAddress int) *Target {
 	var running sync.WaitGroup
 	running.Go(func() { meter.Run(t.Context(), time.Second, slog.New(slog.DiscardHandler)) })
 	t.Cleanup(running.Wait)
+	hub := events.NewHub()
+	running.Go(func() { hub.Run(t.Context(), db, slog.New(slog.DiscardHandler)) })
 	x.Handler, err = httpapi.New(httpapi.Options{
 		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: server.URL,
 		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: perAddress, InFlight: 100}, Meter: meter,
+		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), Hub: hub, Box: secret.NewBox(sealing),
 	})
 	if err != nil {
 		t.Fatal(err)

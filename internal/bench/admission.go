@@ -12,11 +12,13 @@ import (
 	"time"
 
 	"github.com/plotwise/plotwise/internal/apikeys"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
 )
 
@@ -41,9 +43,14 @@ func (b *bench) admissionCost(ctx context.Context, db *postgres.DB) error {
 	defer running.Wait()
 	defer cancel()
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // writing the line belongs to the cost
+	sealing, err := secret.Parse(secret.Generate())
+	if err != nil {
+		return err
+	}
 	options := httpapi.Options{
 		DB: db, Log: log, Metrics: httpapi.NewMetrics(db), PublicURL: "http://bench.test",
 		ValidateResponses: "enforce", Docs: http.NotFoundHandler(), Now: now, NewID: newID, Meter: meter,
+		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), Hub: events.NewHub(), Box: secret.NewBox(sealing),
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: 300, InFlight: 100},
 	}
 	with, err := httpapi.New(options)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -66,7 +68,7 @@ func (b *bench) importChanged(ctx context.Context, db *postgres.DB, version int)
 	if err != nil {
 		return 0, err
 	}
-	result, err := ingest.NewImporter(db, time.Now, newID).Import(ctx, source, []ingest.File{{Name: "changed", Reader: bytes.NewReader(text)}}, ingest.Progress{})
+	result, err := ingest.NewImporter(db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(ctx, source, []ingest.File{{Name: "changed", Reader: bytes.NewReader(text)}}, ingest.Progress{})
 	if err == nil && result.Changed != changedPermits {
 		err = fmt.Errorf("%d permits changed, want %d", result.Changed, changedPermits)
 	}

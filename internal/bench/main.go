@@ -1,5 +1,5 @@
 // Command bench measures imports against what Postgres can do at most with the same rows, and what letting requests in
-// costs, on this machine, in turns.
+// costs, on this machine, in turns. With the argument "admission" it measures that alone.
 // The city's files come from the directory that PLOTWISE_BENCH_DATA names (austin/*.csv.gz below it); without it the
 // rows are generated.
 package main
@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/embedded"
@@ -51,7 +52,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	b := &bench{server: server, files: files}
+	b := &bench{server: server, files: files, admissionOnly: len(os.Args) > 1 && os.Args[1] == "admission"}
 	for round := range rounds {
 		if err := b.round(ctx, round); err != nil {
 			return err
@@ -107,7 +108,8 @@ func generate(n int) ([]byte, error) {
 		}
 	}
 	w.Flush()
-	return b.Bytes(), zipped.Close()
+	err := zipped.Close() // before the bytes are all there
+	return b.Bytes(), err
 }
 
 type bench struct {
@@ -115,6 +117,7 @@ type bench struct {
 	files                        [][]byte
 	first, again, insert, copied []float64 // seconds
 	costs                        conditionTimes
+	admissionOnly                bool         // the other measurements are left out
 	admitted, waved              atomic.Int64 // lists answered with authentication, limits and metering, and without
 }
 
@@ -125,6 +128,12 @@ func (b *bench) round(ctx context.Context, round int) error {
 		return err
 	}
 	defer db.Close()
+	if b.admissionOnly {
+		if _, err := b.importAll(ctx, db); err != nil {
+			return err
+		}
+		return b.admissionCost(ctx, db)
+	}
 	for _, times := range []*[]float64{&b.first, &b.again} {
 		took, err := b.importAll(ctx, db)
 		if err != nil {
@@ -166,7 +175,7 @@ func (b *bench) importAll(ctx context.Context, db *postgres.DB) (float64, error)
 	for i, text := range b.files {
 		files = append(files, ingest.File{Name: strconv.Itoa(i), Reader: bytes.NewReader(text)})
 	}
-	result, err := ingest.NewImporter(db, time.Now, newID).Import(ctx, source, files, ingest.Progress{})
+	result, err := ingest.NewImporter(db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(ctx, source, files, ingest.Progress{})
 	return result.Duration.Seconds(), err
 }
 
@@ -276,6 +285,10 @@ func (b *bench) report() error {
 		o, t := least(ours), least(theirs)
 		fmt.Printf("%-62s %7.2fs %7.2fs %6.2f (at least %.2f)\n", what, o, t, t/o, bar)
 	}
+	if b.admissionOnly {
+		b.reportAdmission()
+		return nil
+	}
 	row("first import ÷ INSERT … SELECT of the prepared rows", b.first, b.insert, 0.40)
 	row("unchanged import again ÷ raw COPY of the rows", b.again, b.copied, 0.15)
 	c := b.costs
@@ -284,14 +297,18 @@ func (b *bench) report() error {
 	fmt.Printf("%-62s %7.2fs\n", "  finding their contacts afterwards, in the background", least(c.drained))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a company condition, %d permits found", c.found[0]), least(c.company))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a location condition, %d permits found", c.found[1]), least(c.location))
+	b.reportAdmission()
+	fmt.Printf("%-62s %d\n", "permits that match the conditions", c.matches)
+	fmt.Printf("%-62s %s\n", "peak memory of this process, which also holds the files' rows", rss)
+	return nil
+}
+
+func (b *bench) reportAdmission() {
 	perSecond := func(n *atomic.Int64) float64 {
 		return float64(n.Load()) / (rounds * admissionSlices * sliceLength.Seconds())
 	}
 	with, without := perSecond(&b.admitted), perSecond(&b.waved)
 	fmt.Printf("%-62s %6.0f/s %6.0f/s %6.2f (at least 0.92)\n", "lists of 25 with keys, limits and metering ÷ without", with, without, with/without)
-	fmt.Printf("%-62s %d\n", "permits that match the conditions", c.matches)
-	fmt.Printf("%-62s %s\n", "peak memory of this process, which also holds the files' rows", rss)
-	return nil
 }
 
 func least(values []float64) float64 {

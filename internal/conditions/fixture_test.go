@@ -3,6 +3,7 @@ package conditions_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/page"
@@ -95,7 +97,7 @@ func (w *world) tryImport(ctx context.Context, rows string) error {
 		return err
 	}
 	files := []ingest.File{{Name: "tampa.csv", Reader: strings.NewReader(header + rows)}}
-	_, err = ingest.NewImporter(w.db, time.Now, newID).Import(ctx, s, files, ingest.Progress{})
+	_, err = ingest.NewImporter(w.db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(ctx, s, files, ingest.Progress{})
 	return err
 }
 

@@ -17,7 +17,9 @@ func defaults() Config {
 		Addr: ":8080", AdminAddr: "127.0.0.1:8081", DataDir: ".plotwise", MaxConnections: 20,
 		StatementTimeout: 15 * time.Second, LockTimeout: 5 * time.Second, TransactionIdle: 30 * time.Second,
 		ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
-		ValidateResponses: "enforce", AddressRequests: 300, MaxInFlight: 100, UsageFlush: 5 * time.Second, LogLevel: "info", LogFormat: "text",
+		ValidateResponses: "enforce", AddressRequests: 300, MaxInFlight: 100, UsageFlush: 5 * time.Second,
+		WebhookSchedule: []time.Duration{30 * time.Second, 150 * time.Second, 750 * time.Second, 3750 * time.Second, 18750 * time.Second},
+		WebhookTimeout:  15 * time.Second, WebhooksAtOnce: 50, WebhookAtOnce: 5, LogLevel: "info", LogFormat: "text",
 	}
 }
 
@@ -47,6 +49,8 @@ func TestLoad_all(t *testing.T) {
 		"PLOTWISE_IDLE_TIMEOUT=6s", "PLOTWISE_SHUTDOWN_TIMEOUT=7s", "PLOTWISE_VALIDATE_RESPONSES=report", "PLOTWISE_LOG_LEVEL=debug",
 		"PLOTWISE_LOG_FORMAT=json", "PLOTWISE_REDIS_URL=redis://:p@h:1/2", "PLOTWISE_TRUSTED_PROXIES=10.0.0.0/8,::1/128",
 		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=4", "PLOTWISE_MAX_IN_FLIGHT=5", "PLOTWISE_USAGE_FLUSH_INTERVAL=8s",
+		"PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "PLOTWISE_WEBHOOK_ALLOW_NETS=127.0.0.0/8",
+		"PLOTWISE_WEBHOOK_SCHEDULE=1s,2s", "PLOTWISE_WEBHOOK_TIMEOUT=3s", "PLOTWISE_WEBHOOKS_AT_ONCE=6", "PLOTWISE_WEBHOOK_AT_ONCE=7",
 		"PLOTWISE_SODA_APP_TOKEN=aB3",
 	})
 	if err != nil {
@@ -58,6 +62,8 @@ func TestLoad_all(t *testing.T) {
 		LockTimeout: 2 * time.Second, TransactionIdle: 3 * time.Second, ReadTimeout: 4 * time.Second, WriteTimeout: 5 * time.Second,
 		IdleTimeout: 6 * time.Second, ShutdownTimeout: 7 * time.Second, ValidateResponses: "report", LogLevel: "debug", LogFormat: "json",
 		RedisURL: "redis://:p@h:1/2", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		SecretKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", WebhookAllowNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
+		WebhookSchedule: []time.Duration{time.Second, 2 * time.Second}, WebhookTimeout: 3 * time.Second, WebhooksAtOnce: 6, WebhookAtOnce: 7,
 		AddressRequests: 4, MaxInFlight: 5, UsageFlush: 8 * time.Second, SODAToken: "aB3",
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
@@ -89,6 +95,7 @@ func TestLoad_refuses(t *testing.T) {
 		{"PLOTWISE_LOG_LEVEL", "INFO", `"INFO" is none of debug, info, warn, error`},
 		{"PLOTWISE_REDIS_URL", "localhost:6379", "want a URL such as redis://localhost:6379"},
 		{"PLOTWISE_TRUSTED_PROXIES", "10.0.0.1", `want a value of type []netip.Prefix, such as 10.0.0.0/8,192.0.2.7/32: netip.ParsePrefix("10.0.0.1"): no '/'`},
+		{"PLOTWISE_SECRET_KEY", "c2hvcnQ=", "want base64 of 32 random bytes, as openssl rand -base64 32 prints: it is base64 of 5 bytes"},
 		{"PLOTWISE_MAX_IN_FLIGHT", "0", "want 1 to 1,000,000, not 0"},
 		{"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE", "-1", "want 1 to 1,000,000, not -1"},
 		{"PLOTWISE_USAGE_FLUSH_INTERVAL", "0s", "want a time over zero, not 0s"},
@@ -141,7 +148,7 @@ func TestNamed_everyField(t *testing.T) {
 	for i, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		err := named(env.AggregateError{Errors: []error{env.ParseError{Name: field.Name, Type: field.Type, Err: errors.New("no")}}})
 		example := "20 or 15s"
-		if field.Name == "TrustedProxies" {
+		if field.Name == "TrustedProxies" || field.Name == "WebhookAllowNets" {
 			example = "10.0.0.0/8,192.0.2.7/32"
 		}
 		want := names[i] + ": want a value of type " + field.Type.String() + ", such as " + example + ": no"

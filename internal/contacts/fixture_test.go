@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/page"
@@ -37,7 +39,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{db: pgtest.Open(t)}
 	w.Service = contacts.NewService(w.db, newID)
-	w.watchlist = watchlist.NewService(w.db, w.Track, time.Now)
+	w.watchlist = watchlist.NewService(w.db, w.Track, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now)
 	w.conditions = conditions.NewService(w.db, w.Track, time.Now, newID)
 	w.organization, w.other = w.newOrganization(t), w.newOrganization(t)
 	return w
@@ -85,7 +87,7 @@ func (w *world) tryImportOf(ctx context.Context, source, text string) error {
 		return err
 	}
 	files := []ingest.File{{Name: "source.csv", Reader: strings.NewReader(text)}}
-	_, err = ingest.NewImporter(w.db, time.Now, newID).Import(ctx, s, files, ingest.Progress{})
+	_, err = ingest.NewImporter(w.db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(ctx, s, files, ingest.Progress{})
 	return err
 }
 

@@ -35,6 +35,22 @@ func (s *Suite) validateExamples() {
 	}
 }
 
+// validateWebhooks holds the examples of the document's webhooks against their schemas.
+func (s *Suite) validateWebhooks() {
+	hooks := node{document: s.document, value: s.document.root}.get("webhooks")
+	for _, name := range hooks.keys() {
+		media := hooks.get(name).get("post").get("requestBody").get("content").get("application/json")
+		s.report.expect("webhooks", name)
+		sound := len(examples(media)) > 0
+		for _, example := range examples(media) {
+			sound = s.validateExample(Operation{ID: name}, media.get("schema"), "webhook example "+example.Name, example.Value) && sound
+		}
+		if sound {
+			s.report.cover("webhooks", name)
+		}
+	}
+}
+
 func (s *Suite) validateExample(op Operation, schema node, what string, value any) bool {
 	faults := append(broken(schema, value), undeclared(schema, value, "")...)
 	for _, f := range faults {

@@ -37,7 +37,7 @@ var kinds = []struct {
 	name   string
 	wanted float64
 }{
-	{"operations", 1}, {"statuses", 1}, {"request examples", 1}, {"response examples", 1}, {"parameters", 1}, {"constraints", .98},
+	{"operations", 1}, {"statuses", 1}, {"request examples", 1}, {"response examples", 1}, {"parameters", 1}, {"constraints", .98}, {"webhooks", 1},
 }
 
 // expect notes something to be covered.

@@ -117,6 +117,9 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	}
 	s.expectAll()
 	s.validateExamples()
+	if len(s.options.Only) == 0 {
+		s.validateWebhooks()
+	}
 	s.compareServed(ctx)
 	for _, part := range sections() {
 		if s.section = part.name; part.name == limits && s.beforeLimits != nil {

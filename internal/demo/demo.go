@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
@@ -23,7 +25,9 @@ import (
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/watchlist"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 // Organization is the demo organization's name.
@@ -43,27 +47,33 @@ type Seeder struct {
 	conditions    *conditions.Service
 	contacts      *contacts.Service
 	importer      *ingest.Importer
+	early         *watchlist.Service // whose events are older than events are kept
+	feed          *events.Feed
+	webhooks      *webhooks.Service
 }
 
 // NewSeeder returns a Seeder on the database.
-func NewSeeder(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Seeder {
+func NewSeeder(db *postgres.DB, outbox *events.Outbox, box *secret.Box, now func() time.Time, newID func() uuid.UUID) *Seeder {
 	found := contacts.NewService(db, newID)
+	longAgo := func() time.Time { return now().AddDate(0, 0, -31) }
 	return &Seeder{
 		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID), permits: permits.NewService(db),
-		watchlist: watchlist.NewService(db, found.Track, now), conditions: conditions.NewService(db, found.Track, now, newID),
-		contacts: found, importer: ingest.NewImporter(db, now, newID),
+		watchlist: watchlist.NewService(db, found.Track, outbox, now), conditions: conditions.NewService(db, found.Track, now, newID),
+		contacts: found, importer: ingest.NewImporter(db, outbox, now, newID), feed: events.NewFeed(db, events.NewHub(), now),
+		webhooks: webhooks.NewService(db, box, nil, now, newID),
+		early:    watchlist.NewService(db, found.Track, events.NewOutbox(slog.New(slog.DiscardHandler), longAgo, newID), now),
 	}
 }
 
 // Seed makes the demo organization with its permits and returns a key of it with every permission, in clear. When the
 // organization exists, it only makes another key. An interrupted Seed goes on where it was.
 func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
-	if err := s.importAll(ctx); err != nil {
-		return "", err
-	}
 	organization, err := s.organizations.GetByName(ctx, Organization)
 	var p *problem.Error
 	if errors.As(err, &p) && p.Kind == problem.NotFound {
+		if err := s.importAll(ctx, false); err != nil {
+			return "", err
+		}
 		if organization, err = s.organizations.Create(ctx, Organization, "professional"); err == nil {
 			err = s.organizations.SetTimeZone(ctx, organization, "America/New_York")
 		}
@@ -80,11 +90,14 @@ func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
 	if err := s.fill(ctx, organization); err != nil {
 		return "", err
 	}
-	return key, nil
+	return key, s.importAll(ctx, true)
 }
 
 // fill gives the organization a watchlist and conditions, where it has none yet.
 func (s *Seeder) fill(ctx context.Context, organization uuid.UUID) error {
+	if err := s.hook(ctx, organization); err != nil {
+		return err
+	}
 	if err := s.watch(ctx, organization); err != nil {
 		return err
 	}
@@ -101,12 +114,31 @@ func (s *Seeder) fill(ctx context.Context, organization uuid.UUID) error {
 			return err
 		}
 	}
-	return s.contacts.Drain(ctx)
+	return s.feed.Prune(ctx)
+}
+
+// hook gives the organization a webhook, where it has none yet. It is paused: what it would be told can be looked at, and
+// nothing is sent to anybody.
+func (s *Seeder) hook(ctx context.Context, organization uuid.UUID) error {
+	_, meta, err := s.webhooks.List(ctx, organization, page.Query{})
+	if err != nil || meta.Total > 0 {
+		return err
+	}
+	w, _, err := s.webhooks.Create(ctx, organization, webhooks.Create{
+		URL: "https://hooks.example.com/plotwise", Description: "Paused: put your own address here, and resume it",
+		EventTypes: []string{events.StatusChanged, events.FeeChanged, events.InspectionScheduled, events.Added, events.Removed},
+	})
+	if err != nil {
+		return err
+	}
+	paused := "paused"
+	_, err = s.webhooks.Update(ctx, organization, w.ID, nil, webhooks.Update{State: &paused})
+	return err
 }
 
 // watch puts the first permits and the known one on the watchlist.
 func (s *Seeder) watch(ctx context.Context, organization uuid.UUID) error {
-	if _, _, err := s.watchlist.Add(ctx, organization, watchlist.Create{
+	if _, _, err := s.early.Add(ctx, organization, watchlist.Create{
 		PermitNumber: KnownPermit, Tags: []string{"heron-lake"}, Priority: "high",
 	}); err != nil {
 		return err
@@ -116,26 +148,29 @@ func (s *Seeder) watch(ctx context.Context, organization uuid.UUID) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range first {
-		if _, _, err := s.watchlist.Add(ctx, organization, watchlist.Create{PermitUUID: &p.UUID}); err != nil {
+	for i, p := range first {
+		list := s.watchlist
+		if i < 2 { // one of them may be the known one
+			list = s.early
+		}
+		if _, _, err := list.Add(ctx, organization, watchlist.Create{PermitUUID: &p.UUID}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// importAll imports each county's files twice: as they were first seen, and a week later, so that there is a history.
-func (s *Seeder) importAll(ctx context.Context) error {
+// importAll imports each county's files, as they were first seen or as they are a week later. In between the organization
+// begins to watch, so that there is a history, and events of it.
+func (s *Seeder) importAll(ctx context.Context, later bool) error {
 	for _, county := range counties {
-		for _, later := range []bool{false, true} {
-			for _, dataset := range []string{ingest.Permits, ingest.Fees, ingest.Inspections} {
-				if err := s.importFile(ctx, county, dataset, later); err != nil {
-					return err
-				}
+		for _, dataset := range []string{ingest.Permits, ingest.Fees, ingest.Inspections} {
+			if err := s.importFile(ctx, county, dataset, later); err != nil {
+				return err
 			}
 		}
 	}
-	return nil
+	return s.contacts.Drain(ctx)
 }
 
 func (s *Seeder) importFile(ctx context.Context, c county, dataset string, later bool) error {

@@ -1,14 +1,17 @@
 package demo
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+	"github.com/plotwise/plotwise/internal/secret"
 )
 
 // query returns one column of text.
@@ -21,9 +24,18 @@ func query(t *testing.T, db *postgres.DB, text string) []string {
 	return found
 }
 
+func newBox(t *testing.T) *secret.Box {
+	t.Helper()
+	key, err := secret.Parse(secret.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret.NewBox(key)
+}
+
 func TestSeeder_Seed(t *testing.T) {
 	db := pgtest.Open(t)
-	key, err := NewSeeder(db, time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) }).Seed(t.Context())
+	key, err := NewSeeder(db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) }), newBox(t), time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) }).Seed(t.Context())
 	if err != nil || key == "" {
 		t.Fatalf("Seed = %q, %v", key, err)
 	}

@@ -82,7 +82,7 @@ func serve(t *testing.T, name, databaseURL string, settings ...string) *process 
 	p.cmd.Stderr = file
 	p.cmd.Env = environ(append([]string{
 		"PLOTWISE_DATABASE_URL=" + databaseURL, "PLOTWISE_ADDR=127.0.0.1:0", "PLOTWISE_ADMIN_ADDR=none", "PLOTWISE_LOG_FORMAT=json",
-		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000",
+		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000", "PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
 	}, settings...)...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,7 +47,7 @@ func (s *server) admit(c echo.Context) (leave func(), err error) {
 	if !result.Allowed {
 		return nil, rateLimited("This organization may send", result)
 	}
-	return s.inFlight.enter(caller.OrganizationID)
+	return s.inFlight.Enter(caller.OrganizationID)
 }
 
 const (
@@ -175,37 +174,6 @@ func rateLimited(who string, r ratelimit.Result) error {
 	p := problem.New(problem.TooMany, "rate_limited", fmt.Sprintf("%s %d requests a minute; send this one again in %d %s.", who, r.Limit, wait, unit))
 	p.RetryAfter = r.RetryAfter
 	return p
-}
-
-// gate counts the requests of each organization that are under way.
-type gate struct {
-	most  int
-	mu    sync.Mutex
-	count map[uuid.UUID]int
-}
-
-func newGate(most int) *gate { return &gate{most: most, count: map[uuid.UUID]int{}} }
-
-// enter lets a request in, or returns too_many_in_flight.
-func (g *gate) enter(organization uuid.UUID) (leave func(), err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.count[organization] >= g.most {
-		p := problem.New(problem.TooMany, "too_many_in_flight",
-			fmt.Sprintf("%d requests of this organization are under way; send this one again when one of them is answered.", g.most))
-		p.RetryAfter = time.Second
-		return nil, p
-	}
-	g.count[organization]++
-	return func() { g.leave(organization) }, nil
-}
-
-func (g *gate) leave(organization uuid.UUID) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.count[organization]--; g.count[organization] == 0 {
-		delete(g.count, organization)
-	}
 }
 
 // strangers lets a request in that no operation is there for, so that it counts against a limit as others do.

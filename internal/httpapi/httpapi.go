@@ -5,8 +5,11 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -21,17 +24,23 @@ import (
 	"github.com/plotwise/plotwise/internal/audit"
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/deliveries"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/idempotency"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/inflight"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
 	"github.com/plotwise/plotwise/internal/notes"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/secret"
+	"github.com/plotwise/plotwise/internal/spec"
 	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/watchlist"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 // Options says how to serve.
@@ -44,6 +53,10 @@ type Options struct {
 	ValidateResponses string // enforce, report or off
 	Docs              http.Handler
 	Limits            Limits
+	Box               *secret.Box    // that secrets are encrypted in
+	AllowNets         []netip.Prefix // where webhooks may be at any port and without TLS
+	Outbox            *events.Outbox
+	Hub               *events.Hub
 	Meter             *usage.Meter       // nil: requests are not counted
 	Caller            *identity.Identity // of every request, for measurements: no key is asked for and no limit holds; nil in service
 	ExportTimeout     time.Duration      // how long a client may take for one page of an export; 0 for 30 s
@@ -62,6 +75,9 @@ type handlers struct {
 	contactHandlers
 	keyHandlers
 	usageHandlers
+	eventHandlers
+	webhookHandlers
+	deliveryHandlers
 }
 
 // Embedded structs need names of their own.
@@ -74,6 +90,9 @@ type (
 	contactHandlers      struct{ contacts.Handlers }
 	keyHandlers          struct{ apikeys.Handlers }
 	usageHandlers        struct{ usage.Handlers }
+	eventHandlers        struct{ events.Handlers }
+	webhookHandlers      struct{ webhooks.Handlers }
+	deliveryHandlers     struct{ deliveries.Handlers }
 )
 
 var _ api.StrictServerInterface = handlers{}
@@ -86,7 +105,7 @@ type server struct {
 	limits            Limits
 	addresses         *ratelimit.Memory
 	searches, spare   chan struct{} // a place for each search for a key
-	inFlight          *gate
+	inFlight          *inflight.Gate
 	meter             *usage.Meter
 	caller            *identity.Identity
 	idempotency       *idempotency.Keys
@@ -113,7 +132,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 	s := &server{
 		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
 		idempotency: idempotency.NewKeys(o.Now), audit: audit.NewLog(o.Now, o.NewID),
-		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: newGate(o.Limits.InFlight), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare), meter: o.Meter, caller: o.Caller,
+		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: inflight.NewGate(o.Limits.InFlight), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare), meter: o.Meter, caller: o.Caller,
 		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
 	}
 	if o.Keys != nil {
@@ -138,6 +157,9 @@ func newEcho(o Options) (*echo.Echo, error) {
 	h := newHandlers(o, check)
 	h.keyHandlers = keyHandlers{apikeys.Handlers{Keys: s.keys, Now: o.Now}}
 	h.usageHandlers = usageHandlers{usage.Handlers{Usage: usage.NewService(o.DB, o.Now), Routes: routes}}
+	if h.Types, err = eventTypes(); err != nil {
+		return nil, err
+	}
 	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(h, nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return e, nil
 }
@@ -148,11 +170,38 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 		Handlers:             permits.Handlers{Permits: permits.NewService(o.DB), Check: check, Now: o.Now, Timeout: cmp.Or(o.ExportTimeout, 30*time.Second)},
 		jurisdictionHandlers: jurisdictionHandlers{jurisdictions.Handlers{Jurisdictions: jurisdictions.NewService(o.DB, o.NewID)}},
 		organizationHandlers: organizationHandlers{organizations.Handlers{Organizations: organizations.NewService(o.DB, o.Now, o.NewID)}},
-		watchlistHandlers:    watchlistHandlers{watchlist.Handlers{Watchlist: watchlist.NewService(o.DB, found.Track, o.Now)}},
+		watchlistHandlers:    watchlistHandlers{watchlist.Handlers{Watchlist: watchlist.NewService(o.DB, found.Track, o.Outbox, o.Now)}},
 		noteHandlers:         noteHandlers{notes.Handlers{Notes: notes.NewService(o.DB, o.Now, o.NewID)}},
 		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Track, o.Now, o.NewID)}},
 		contactHandlers:      contactHandlers{contacts.Handlers{Contacts: found}},
+		deliveryHandlers:     deliveryHandlers{deliveries.Handlers{Deliveries: deliveries.NewService(o.DB, o.Now)}},
+		webhookHandlers:      webhookHandlers{webhooks.Handlers{Webhooks: webhooks.NewService(o.DB, o.Box, o.AllowNets, o.Now, o.NewID)}},
+		eventHandlers:        eventHandlers{events.Handlers{Feed: events.NewFeed(o.DB, o.Hub, o.Now)}},
 	}
+}
+
+// eventTypes returns the types of events that the specification describes.
+func eventTypes() ([]events.Type, error) {
+	document, err := spec.Parse(gen.JSON)
+	if err != nil {
+		return nil, err
+	}
+	webhooks, err := document.Webhooks()
+	if err != nil {
+		return nil, err
+	}
+	types := make([]events.Type, len(webhooks))
+	for i, w := range webhooks {
+		_, schema, err := validation.Webhook(gen.JSON, w.Name)
+		if err != nil {
+			return nil, err
+		}
+		types[i] = events.Type{Name: w.Name, Description: w.Description, Example: w.Example}
+		if err := json.Unmarshal(schema, &types[i].Schema); err != nil {
+			return nil, fmt.Errorf("read the schema of %s: %w", w.Name, err)
+		}
+	}
+	return types, nil
 }
 
 // cors lets pages of any origin call the API with a key, and read its headers (Fetch standard §3.2).

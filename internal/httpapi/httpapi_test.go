@@ -18,6 +18,7 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/contacts"
 	"github.com/plotwise/plotwise/internal/docs"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/ingest"
@@ -25,6 +26,7 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/watchlist"
 )
@@ -63,6 +65,7 @@ type world struct {
 	db            *postgres.DB
 	log           *logBuffer
 	metrics       *httpapi.Metrics
+	hub           *events.Hub
 	organization  uuid.UUID
 	exportTimeout time.Duration
 	limits        httpapi.Limits
@@ -90,7 +93,7 @@ func newWorld(t *testing.T) *world {
 // newWorldWith changes the world before it is served.
 func newWorldWith(t *testing.T, change func(w *world)) *world {
 	t.Helper()
-	w := &world{db: pgtest.Open(t), log: &logBuffer{}}
+	w := &world{db: pgtest.Open(t), log: &logBuffer{}, hub: events.NewHub()}
 	w.limits = httpapi.Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 1000, InFlight: 1000}
 	w.meter = usage.NewMeter(w.db, apikeys.NewService(w.db, nowUTC, newID).Touch, nowUTC, newID())
 	w.importRows(t, rows)
@@ -103,7 +106,7 @@ func newWorldWith(t *testing.T, change func(w *world)) *world {
 	w.key = w.newKey(t, identity.Admin, identity.Read, identity.Write)
 	found := contacts.NewService(w.db, newID)
 	for _, number := range []string{"B-1", "B-2"} {
-		if _, _, err := watchlist.NewService(w.db, found.Track, time.Now).Add(ctx, w.organization, watchlist.Create{PermitNumber: number}); err != nil {
+		if _, _, err := watchlist.NewService(w.db, found.Track, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now).Add(ctx, w.organization, watchlist.Create{PermitNumber: number}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,6 +114,15 @@ func newWorldWith(t *testing.T, change func(w *world)) *world {
 	w.Server = httptest.NewServer(w.handler(t, "enforce"))
 	t.Cleanup(w.Close)
 	return w
+}
+
+func newBox(t *testing.T) *secret.Box {
+	t.Helper()
+	key, err := secret.Parse(secret.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secret.NewBox(key)
 }
 
 // allow lets the organization send so many requests a minute.
@@ -130,7 +142,7 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Limits: w.limits, Meter: w.meter, Now: time.Now, NewID: newID,
+		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Limits: w.limits, Meter: w.meter, Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), nowUTC, newID), Hub: w.hub, Box: newBox(t), Now: time.Now, NewID: newID,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +162,7 @@ func (w *world) importAs(t *testing.T, source, text string) {
 		t.Fatal(err)
 	}
 	files := []ingest.File{{Name: "test.csv", Reader: strings.NewReader(text)}}
-	if _, err := ingest.NewImporter(w.db, time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
+	if _, err := ingest.NewImporter(w.db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -37,6 +37,13 @@ func NewMetrics(db *postgres.DB) *Metrics {
 	return m
 }
 
+// Quarantined adds how many events broke their schema.
+func (m *Metrics) Quarantined(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "plotwise_events_quarantined_total", Help: "Events that break their schema, and are told to nobody.",
+	}, func() float64 { return float64(count()) }))
+}
+
 func (m *Metrics) observe(operation string, status int, took time.Duration) {
 	if operation == "" {
 		operation = "none" // outside /v1, or no such route

@@ -15,6 +15,7 @@ import (
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/etag"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/inflight"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/validation"
@@ -95,7 +96,7 @@ func (s *server) serve(c echo.Context, op *validation.Operation, next echo.Handl
 	if err := op.Request(r, values, body); err != nil {
 		return err
 	}
-	ctx := identity.With(r.Context(), caller)
+	ctx := inflight.With(identity.With(r.Context(), caller), leave)
 	ctx = page.WithURL(ctx, s.public(r.URL))
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(validation.PlainIntegers(body)))

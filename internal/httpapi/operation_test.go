@@ -15,6 +15,7 @@ import (
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/inflight"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 	"github.com/plotwise/plotwise/internal/ratelimit"
@@ -40,7 +41,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 	}
 	s := &server{
 		db: db, log: slog.New(slog.DiscardHandler), metrics: NewMetrics(db), keys: keys, publicURL: "http://api.test",
-		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: newGate(100), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare),
+		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: inflight.NewGate(100), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare),
 		validateResponses: "enforce", now: time.Now,
 	}
 	return s, operations, key

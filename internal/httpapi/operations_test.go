@@ -129,6 +129,9 @@ func (w *world) own(t *testing.T) map[string]string {
 	note := w.post(t, "/v1/permits/"+permit+"/notes", `{"body": "secret note"}`)
 	condition := w.post(t, "/v1/conditions", `{"type": "company", "name": "secret condition", "company": "Bayline Roofing"}`)
 	key := w.post(t, "/v1/api-keys", `{"name": "secret key", "permissions": ["read"]}`)
+	webhook := w.post(t, "/v1/webhooks", `{"url": "https://example.com/secret", "event_types": ["permit.status_changed", "permit.added_to_watchlist"], "description": "secret webhook"}`)
+	w.post(t, "/v1/watchlist", `{"permit_number": "B-4"}`) // an event
+	delivery := w.delivery(t)
 	tagged := w.do(t, http.MethodPatch, "/v1/watchlist/"+permit, map[string]string{"Content-Type": "application/json"}, strings.NewReader(`{"tags": ["secret-tag"]}`))
 	if tagged.status != http.StatusOK {
 		t.Fatalf("PATCH = %d %s", tagged.status, tagged.body)
@@ -139,15 +142,25 @@ func (w *world) own(t *testing.T) map[string]string {
 	}
 	return map[string]string{
 		"permit_uuid": permit, "note_id": note["id"].(string), "condition_id": condition["id"].(string), "contact_id": contacts.Data[0].ID,
-		"api_key_id": key["id"].(string), "format": "ndjson",
+		"api_key_id": key["id"].(string), "webhook_id": webhook["id"].(string), "delivery_id": delivery, "format": "ndjson",
 	}
+}
+
+// delivery returns the id of the organization's newest delivery.
+func (w *world) delivery(t *testing.T) string {
+	t.Helper()
+	var list struct{ Data []struct{ ID string } }
+	if err := json.Unmarshal(w.get(t, "/v1/deliveries").body, &list); err != nil || len(list.Data) == 0 {
+		t.Fatalf("deliveries = %+v, %v, want some", list, err)
+	}
+	return list.Data[0].ID
 }
 
 // unknown returns ids of the same form that nothing has.
 func unknown() map[string]string {
 	return map[string]string{
 		"permit_uuid": newID().String(), "note_id": id.Format(id.Note, newID()), "condition_id": id.Format(id.Condition, newID()),
-		"contact_id": id.Format(id.Contact, newID()), "api_key_id": id.Format(id.APIKey, newID()), "format": "ndjson",
+		"contact_id": id.Format(id.Contact, newID()), "api_key_id": id.Format(id.APIKey, newID()), "webhook_id": id.Format(id.Webhook, newID()), "delivery_id": id.Format(id.Delivery, newID()), "format": "ndjson",
 	}
 }
 
@@ -162,6 +175,10 @@ var permissions = map[string]identity.Permission{
 	"createCondition": "admin", "updateCondition": "admin", "deleteCondition": "admin",
 	"listContacts": "read", "getContact": "read",
 	"listAPIKeys": "admin", "createAPIKey": "admin", "getAPIKey": "admin", "revokeAPIKey": "admin", "rotateAPIKey": "admin",
+	"listDeliveries": "admin", "listWebhookDeliveries": "admin", "getDelivery": "admin", "retryDelivery": "admin",
+	"listWebhooks": "admin", "createWebhook": "admin", "getWebhook": "admin", "updateWebhook": "admin", "deleteWebhook": "admin",
+	"rotateWebhookSecret": "admin",
+	"listEvents":          "read", "listEventTypes": "read",
 	"listUsage": "admin", "listUsageEndpoints": "admin", "listUsageErrors": "admin",
 }
 

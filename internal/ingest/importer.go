@@ -11,6 +11,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -49,14 +50,15 @@ type Importer struct {
 	jurisdictions *jurisdictions.Service
 	conditions    *conditions.Service
 	contacts      *contacts.Service
+	outbox        *events.Outbox
 	now           func() time.Time
 }
 
 // NewImporter returns an Importer on the database.
-func NewImporter(db *postgres.DB, now func() time.Time, newID func() uuid.UUID) *Importer {
+func NewImporter(db *postgres.DB, outbox *events.Outbox, now func() time.Time, newID func() uuid.UUID) *Importer {
 	found := contacts.NewService(db, newID)
 	return &Importer{
-		db: db, jurisdictions: jurisdictions.NewService(db, newID), contacts: found,
+		db: db, jurisdictions: jurisdictions.NewService(db, newID), contacts: found, outbox: outbox,
 		conditions: conditions.NewService(db, found.Track, now, newID), now: now,
 	}
 }
@@ -195,12 +197,13 @@ func (r *run) merge(ctx context.Context, s staging) error {
 	}
 }
 
-// follow does what follows from a batch, in its transaction: permits that moved match other conditions, and their
-// contacts are to be found anew.
+// follow does what follows from a batch, in its transaction: who watches its permits is told, permits that moved match
+// other conditions, and their contacts are to be found anew.
 func (r *run) follow(ctx context.Context, tx *postgres.Tx, o permits.Outcome) error {
 	if o.Added+o.First+o.Changed == 0 {
 		return nil
 	}
+	r.importer.outbox.Append(tx, o.Events...)
 	if err := r.importer.jurisdictions.Changed(ctx, tx, r.jurisdiction, o.Added, o.At); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
@@ -26,7 +28,7 @@ statuses: {In Review: in_review, Issued: permit_issued, Final: permit_finaled}
 const testHeader = "PermitNum,StatusCurrent,IssuedDate,EstProjectCost,ContractorCompanyName,ContractorPhone\n"
 
 func newImporter(db *postgres.DB) *Importer {
-	return NewImporter(db, time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
+	return NewImporter(db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) }), time.Now, func() uuid.UUID { return uuid.Must(uuid.NewV7()) })
 }
 
 // importFiles imports the texts as the files of one import.

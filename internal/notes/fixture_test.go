@@ -2,6 +2,7 @@ package notes
 
 import (
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/conditions"
 	"github.com/plotwise/plotwise/internal/contacts"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
@@ -52,7 +54,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	files := []ingest.File{{Name: "tampa.csv", Reader: strings.NewReader(rows)}}
-	if _, err := ingest.NewImporter(w.db, time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
+	if _, err := ingest.NewImporter(w.db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
 		t.Fatal(err)
 	}
 	w.organization, w.key = w.newOrganization(t)
@@ -90,7 +92,7 @@ func (w *world) conditions() *conditions.Service {
 }
 
 func (w *world) watchlist() *watchlist.Service {
-	return watchlist.NewService(w.db, contacts.NewService(w.db, newID).Track, time.Now)
+	return watchlist.NewService(w.db, contacts.NewService(w.db, newID).Track, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now)
 }
 
 func (w *world) watch(t *testing.T, organization uuid.UUID, number string) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -57,12 +58,13 @@ type Summary struct {
 
 // Outcome counts what one Merge did.
 type Outcome struct {
-	Looked  int64       // how many permits it looked at; 0 when there was nothing left
-	Added   int         `db:"added"` // permits that are new
-	First   int         `db:"first"` // permits that got their first fees, or inspections; their baseline
-	Changed int         `db:"changed"`
-	At      time.Time   // the changes' updated_at
-	Moved   []uuid.UUID // permits that are new, or whose parties or place changed
+	Looked  int64          // how many permits it looked at; 0 when there was nothing left
+	Added   int            `db:"added"` // permits that are new
+	First   int            `db:"first"` // permits that got their first fees, or inspections; their baseline
+	Changed int            `db:"changed"`
+	At      time.Time      // the changes' updated_at
+	Moved   []uuid.UUID    // permits that are new, or whose parties or place changed
+	Events  []events.Event // for the organizations that watch the permits
 }
 
 // Stage begins an import on a connection of its own. The fields are those that the source gives; a stored permit keeps
@@ -144,6 +146,9 @@ func (s *Staging) merge(ctx context.Context, tx *postgres.Tx, o *Outcome) error 
 		return err
 	}
 	if err := listMoved(ctx, tx, o); err != nil {
+		return err
+	}
+	if err := listStatusEvents(ctx, tx, o); err != nil {
 		return err
 	}
 	return countBatch(ctx, tx, o)

@@ -210,6 +210,14 @@ select uuid from batch b
 where added or regrouped or differs and exists (
     select from permit_changes c where c.permit_uuid = b.uuid and c.detected_at = ? and c.field in ('latitude', 'longitude'))
 
+-- part: listStatusEvents
+select w.organization_id, c.permit_uuid, p.permit_number, coalesce(c.previous, '') as previous, coalesce(c.new, '') as new
+from permit_changes c
+join permits p on p.uuid = c.permit_uuid
+join watchlist_items w on w.permit_uuid = c.permit_uuid
+where c.permit_uuid = any(array(select uuid from batch where differs)) and c.detected_at = ? and c.scope = 'permit' and c.field = 'status'
+order by c.id
+
 -- part: countBatch
 select count(*) filter (where added) as added, count(*) filter (where differs) as changed from batch
 

@@ -53,15 +53,16 @@ func (r *InspectionRecord) values() []any {
 }
 
 // kind is what sets fees and inspections apart while they are merged: the name of their table and hash, the scope of
-// their changes, and the parts of staging_entries.sql that are theirs alone.
+// their changes, the parts of staging_entries.sql that are theirs alone, and what lists their events.
 type kind struct {
 	name, scope          string
 	create, copy, insert string
+	events               func(ctx context.Context, tx *postgres.Tx, o *Outcome) error
 }
 
 var (
-	feeKind        = kind{name: "fees", scope: "fee", create: "createFees", copy: "copyFees", insert: "insertFees"}
-	inspectionKind = kind{name: "inspections", scope: "inspection", create: "createInspections", copy: "copyInspections", insert: "insertInspections"}
+	feeKind        = kind{name: "fees", scope: "fee", create: "createFees", copy: "copyFees", insert: "insertFees", events: listFeeEvents}
+	inspectionKind = kind{name: "inspections", scope: "inspection", create: "createInspections", copy: "copyInspections", insert: "insertInspections", events: listInspectionEvents}
 )
 
 // EntryStaging merges the rows of one import into the fees, or the inspections, of a jurisdiction's permits: Add them

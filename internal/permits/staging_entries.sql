@@ -12,7 +12,13 @@ create temp table differences (
     permit_uuid uuid not null,
     label       text not null,
     previous    text,
-    new         text
+    new         text,
+    number      text not null, -- the city's own; '' when there is none
+    nth         bigint not null, -- among those of the same key
+    was_amount  text, -- of fees
+    amount      text,
+    was_day     date, -- of inspections: what they are scheduled for
+    day         date
 )
 
 -- part: createFees
@@ -22,7 +28,7 @@ create temp table differences (
 create temp table incoming (like permit_fees, hash uuid not null);
 create temp view entries as
 select stored, permit_uuid, case number when '' then 'name ' || name else 'number ' || number end as key, cast(null as date) as day,
-       name as label, cast(amount as text) as headline,
+       number, cast(amount as text) as amount, name as label, cast(amount as text) as headline,
        nullif(concat_ws(', ', 'assessed ' || assessed_date, 'paid ' || paid_amount, 'paid on ' || paid_date), '') as details,
        cast(row(number, name, amount, paid_amount, assessed_date, paid_date) as text) as whole
 from (
@@ -36,7 +42,7 @@ from (
 create temp table incoming (like permit_inspections, hash uuid not null);
 create temp view entries as
 select stored, permit_uuid, case number when '' then 'type ' || type else 'number ' || number end as key, scheduled_date as day,
-       type as label,
+       number, cast(null as text) as amount, type as label,
        coalesce(nullif(concat_ws(', ', coalesce(scheduled_date, inspected_date), nullif(result, '')), ''), 'not scheduled') as headline,
        nullif(concat_ws(', ', 'scheduled ' || scheduled_date, 'inspected ' || inspected_date, 'inspector ' || nullif(inspector, ''),
            'description ' || nullif(description, ''), 'notes ' || nullif(notes, '')), '') as details,
@@ -96,22 +102,22 @@ where rank > ? and rank <= ?
 -- part: compare
 -- Equal rows cancel each other out. What is left of a key is paired: first on its day, then in order.
 with described as (
-    select e.permit_uuid, e.stored, e.key, e.day, e.label, e.headline, e.details, e.whole
+    select e.permit_uuid, e.stored, e.key, e.day, e.number, e.amount, e.label, e.headline, e.details, e.whole
     from batch b join entries e on e.permit_uuid = b.permit_uuid
     where not b.first
 ), left_over as (
     select true as stored, gone.*
     from (
-        select permit_uuid, key, day, label, headline, details, whole from described where stored
+        select permit_uuid, key, day, number, amount, label, headline, details, whole from described where stored
         except all
-        select permit_uuid, key, day, label, headline, details, whole from described where not stored
+        select permit_uuid, key, day, number, amount, label, headline, details, whole from described where not stored
     ) gone
     union all
     select false, come.*
     from (
-        select permit_uuid, key, day, label, headline, details, whole from described where not stored
+        select permit_uuid, key, day, number, amount, label, headline, details, whole from described where not stored
         except all
-        select permit_uuid, key, day, label, headline, details, whole from described where stored
+        select permit_uuid, key, day, number, amount, label, headline, details, whole from described where stored
     ) come
 ), counted as (
     select *, row_number() over (partition by stored, permit_uuid, key, day order by headline, whole) as nth
@@ -123,8 +129,9 @@ with described as (
     select *, row_number() over (partition by stored, permit_uuid, key, same_day order by day, nth) as pair
     from matched
 )
-insert into differences (permit_uuid, label, previous, new)
-select coalesce(n.permit_uuid, p.permit_uuid), coalesce(n.label, p.label),
+insert into differences (permit_uuid, label, number, nth, was_amount, amount, was_day, day, previous, new)
+select coalesce(n.permit_uuid, p.permit_uuid), coalesce(n.label, p.label), coalesce(n.number, p.number), coalesce(n.pair, p.pair),
+       p.amount, n.amount, p.day, n.day,
        case when p.headline = n.headline then concat_ws(', ', p.headline, nullif(p.label, n.label), nullif(p.details, n.details))
             else p.headline end,
        case when p.headline = n.headline then concat_ws(', ', n.headline, nullif(n.label, p.label), nullif(n.details, p.details))
@@ -167,6 +174,30 @@ where p.uuid = b.permit_uuid
 
 -- part: countBatch
 select count(*) filter (where first) as first, count(*) filter (where differs and not first) as changed from batch
+
+-- part: listFeeEvents
+select w.organization_id, d.permit_uuid, p.permit_number, d.label, d.number, d.was_amount, d.amount
+from differences d
+join permits p on p.uuid = d.permit_uuid
+join watchlist_items w on w.permit_uuid = d.permit_uuid
+where d.was_amount is distinct from d.amount
+order by d.permit_uuid, d.label, d.nth
+
+-- part: listInspectionEvents
+-- One without a number is named by its place among the permit's others of its type that have a day: of those on the same
+-- day, the new ones come last.
+select w.organization_id, d.permit_uuid, p.permit_number, d.label, d.was_day, d.day,
+       case when d.number <> '' then d.number else d.label || ' #' || (
+           select count(*)
+           from permit_inspections i
+           where i.permit_uuid = d.permit_uuid and i.number = '' and i.type = d.label and i.scheduled_date <= d.day
+       ) - count(*) over same_day + row_number() over (same_day order by d.nth) end as number
+from differences d
+join permits p on p.uuid = d.permit_uuid
+join watchlist_items w on w.permit_uuid = d.permit_uuid
+where d.day is not null and d.was_day is distinct from d.day
+window same_day as (partition by w.organization_id, d.permit_uuid, d.number, d.label, d.day)
+order by d.permit_uuid, d.day, d.label, d.nth
 
 -- part: truncateBatch
 truncate batch, differences

@@ -5,10 +5,12 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -108,10 +110,49 @@ func mergeEntries(ctx context.Context, tx *postgres.Tx, k kind, after int64, o *
 			return err
 		}
 	}
+	if err := k.events(ctx, tx, o); err != nil {
+		return err
+	}
 	if err := tx.GetContext(ctx, o, stagingEntries.Part("countBatch")); err != nil {
 		return fmt.Errorf("count a batch: %w", err)
 	}
 	return runEntries(ctx, tx, k, "truncateBatch")
+}
+
+func listFeeEvents(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	var rows []struct {
+		events.Permit
+		Label      string  `db:"label"`
+		CityNumber string  `db:"number"`
+		WasAmount  *string `db:"was_amount"`
+		Amount     *string `db:"amount"`
+	}
+	if err := tx.SelectContext(ctx, &rows, stagingEntries.Part("listFeeEvents")); err != nil {
+		return fmt.Errorf("list the fees that changed: %w", err)
+	}
+	for _, r := range rows {
+		o.Events = append(o.Events, events.NewFeeChanged(r.Permit, events.Fee{Name: r.Label, Number: r.CityNumber, PreviousAmount: r.WasAmount, NewAmount: r.Amount}))
+	}
+	return nil
+}
+
+func listInspectionEvents(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	var rows []struct {
+		events.Permit
+		Label      string     `db:"label"`
+		CityNumber string     `db:"number"`
+		WasDay     *time.Time `db:"was_day"`
+		Day        time.Time  `db:"day"`
+	}
+	if err := tx.SelectContext(ctx, &rows, stagingEntries.Part("listInspectionEvents")); err != nil {
+		return fmt.Errorf("list the inspections that were scheduled: %w", err)
+	}
+	for _, r := range rows {
+		o.Events = append(o.Events, events.NewInspectionScheduled(r.Permit, events.Inspection{
+			ID: r.CityNumber, Type: r.Label, ScheduledDate: r.Day, PreviousDate: r.WasDay,
+		}))
+	}
+	return nil
 }
 
 func runEntries(ctx context.Context, q postgres.Querier, k kind, part string, args ...any) error {

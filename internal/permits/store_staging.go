@@ -13,6 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
@@ -190,6 +191,24 @@ func countBatch(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
 func analyze(ctx context.Context, q postgres.Querier) error {
 	if _, err := q.ExecContext(ctx, staging.Part("analyze")); err != nil {
 		return fmt.Errorf("bring the statistics of permits up to date: %w", err)
+	}
+	return nil
+}
+
+// listStatusEvents adds the events of a batch's permits that have another status now.
+func listStatusEvents(ctx context.Context, tx *postgres.Tx, o *Outcome) error {
+	var b postgres.Query
+	text, args := b.Add(staging.Part("listStatusEvents"), o.At).SQL()
+	var rows []struct {
+		events.Permit
+		Previous string `db:"previous"`
+		New      string `db:"new"`
+	}
+	if err := tx.SelectContext(ctx, &rows, text, args...); err != nil {
+		return fmt.Errorf("list the permits with another status: %w", err)
+	}
+	for _, r := range rows {
+		o.Events = append(o.Events, events.NewStatusChanged(r.Permit, r.Previous, r.New))
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/ingest"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/page"
@@ -57,7 +59,7 @@ func newWorld(t *testing.T) *world {
 			}
 			return nil
 		}, nil
-	}, func() time.Time { return noon })
+	}, events.NewOutbox(slog.New(slog.DiscardHandler), func() time.Time { return noon }, newID), func() time.Time { return noon })
 	w.importNumbers(t, "tampa", "A-1", "A-2", "A-3", "A-4", "A-5", "S-1")
 	w.importNumbers(t, "naples", "S-1")
 	w.organization = w.newOrganization(t, "starter")
@@ -95,7 +97,7 @@ func (w *world) importNumbers(t *testing.T, slug string, numbers ...string) {
 		fmt.Fprintf(&b, "%s,In Review,1 Palm Ave,,FL,33601\n", n)
 	}
 	files := []ingest.File{{Name: slug + ".csv", Reader: strings.NewReader(b.String())}}
-	if _, err := ingest.NewImporter(w.db, time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
+	if _, err := ingest.NewImporter(w.db, events.NewOutbox(slog.New(slog.DiscardHandler), time.Now, newID), time.Now, newID).Import(t.Context(), s, files, ingest.Progress{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/etag"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -28,6 +29,10 @@ type Item struct {
 	AddedAt          time.Time `db:"added_at"`
 	UpdatedAt        time.Time `db:"updated_at"`
 	Version          int64     `db:"version"`
+}
+
+func (i Item) permit(organization uuid.UUID) events.Permit {
+	return events.Permit{OrganizationID: organization, UUID: i.PermitUUID, Number: i.PermitNumber}
 }
 
 func (i Item) key() page.Key { return page.Key{ID: i.PermitUUID} }
@@ -66,14 +71,15 @@ type Track func(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) (t
 
 // Service keeps watchlists. It is safe for concurrent use.
 type Service struct {
-	db    *postgres.DB
-	track Track
-	now   func() time.Time
+	db     *postgres.DB
+	track  Track
+	outbox *events.Outbox
+	now    func() time.Time
 }
 
-// NewService returns a Service on the database.
-func NewService(db *postgres.DB, track Track, now func() time.Time) *Service {
-	return &Service{db: db, track: track, now: now}
+// NewService returns a Service on the database, which tells of what comes and goes through the outbox.
+func NewService(db *postgres.DB, track Track, outbox *events.Outbox, now func() time.Time) *Service {
+	return &Service{db: db, track: track, outbox: outbox, now: now}
 }
 
 // List returns a page of an organization's items, or a problem of page.List.
@@ -123,6 +129,7 @@ func (s *Service) AddAll(ctx context.Context, organization uuid.UUID, all []Crea
 			}
 			if r.Created {
 				added = append(added, r.Item.PermitUUID)
+				s.outbox.Append(tx, events.NewAdded(ctx, r.Item.permit(organization)))
 			}
 		}
 		return then(added)
@@ -213,9 +220,14 @@ func (s *Service) Remove(ctx context.Context, organization, permit uuid.UUID, if
 		if err != nil {
 			return err
 		}
+		item, err := get(ctx, tx, organization, permit)
+		if err != nil {
+			return err
+		}
 		if err := remove(ctx, tx, organization, permit); err != nil {
 			return err
 		}
+		s.outbox.Append(tx, events.NewRemoved(ctx, item.permit(organization)))
 		return then([]uuid.UUID{permit})
 	})
 }

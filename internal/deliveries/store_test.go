@@ -1,0 +1,39 @@
+package deliveries
+
+import (
+	"testing"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+)
+
+func TestStatements(t *testing.T) { pgtest.Prepare(t, statements.All()) }
+
+func pageOf(n int) page.Request { return page.Request{Number: 1, PerPage: n} }
+
+// Every combination of the parts of a query runs.
+func TestList_everyFilter(t *testing.T) {
+	w := newWorld(t)
+	hook := w.webhook(t, organizationID, receive(t, answering(200)).URL)
+	w.tell(t, changed(organizationID, "Issued"))
+	for _, webhook := range []*uuid.UUID{nil, &hook} {
+		for _, state := range []string{"", Pending} {
+			f := Filter{webhook, state}
+			if n, err := count(t.Context(), w.db, organizationID, f, 10); err != nil || n != 1 {
+				t.Errorf("count(%v, %q) = %d, %v; want 1", webhook, state, n, err)
+			}
+			for _, after := range []*page.Key{nil, {ID: uuid.Max}} {
+				p := page.Request{PerPage: 10, After: after}
+				if found, err := list(t.Context(), w.db, organizationID, f, p); err != nil || len(found) != 1 {
+					t.Errorf("list(%v, %q, %v) = %+v, %v; want 1", webhook, state, after, found, err)
+				}
+			}
+		}
+	}
+	d, _ := w.only(t)
+	if got, err := get(t.Context(), w.db, organizationID, d.ID); err != nil || got.ID != d.ID {
+		t.Errorf("get(%s) = %+v, %v; want it", d.ID, got, err)
+	}
+}

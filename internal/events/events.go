@@ -1,0 +1,149 @@
+// Package events is the outbox of what happens to permits, and the feed of it. An event is written in the transaction
+// that makes it true, under the organization's next number.
+package events
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/validation"
+)
+
+// The types of events.
+const (
+	StatusChanged       = "permit.status_changed"
+	FeeChanged          = "permit.fee_changed"
+	InspectionScheduled = "permit.inspection_scheduled"
+	Added               = "permit.added_to_watchlist"
+	Removed             = "permit.removed_from_watchlist"
+)
+
+// Event is something that happened, for one organization.
+type Event struct {
+	OrganizationID uuid.UUID
+	Type           string
+	PermitUUID     uuid.UUID
+	data           any // as the specification has it
+}
+
+// Outbox writes events. It is safe for concurrent use.
+type Outbox struct {
+	schemas     map[string]schema
+	log         *slog.Logger
+	now         func() time.Time
+	newID       func() uuid.UUID
+	quarantined atomic.Uint64
+}
+
+// NewOutbox returns an Outbox.
+func NewOutbox(log *slog.Logger, now func() time.Time, newID func() uuid.UUID) *Outbox {
+	return &Outbox{schemas: schemas(), log: log, now: now, newID: newID}
+}
+
+// Quarantined returns how many events broke their schema since the start.
+func (o *Outbox) Quarantined() uint64 { return o.quarantined.Load() }
+
+// schema is what the bodies of one type are held against.
+type schema struct {
+	check func(body []byte) error // returns why a body breaks it
+	hash  []byte                  // SHA-256 of its text
+}
+
+// schemas returns those of the specification's webhooks by type. They are compiled once a process.
+var schemas = sync.OnceValue(func() map[string]schema {
+	found := map[string]schema{}
+	for _, name := range []string{StatusChanged, FeeChanged, InspectionScheduled, Added, Removed} {
+		check, text, err := validation.Webhook(gen.JSON, name)
+		if err != nil { // the tests of the specification would have found it
+			panic(err)
+		}
+		sum := sha256.Sum256(text)
+		found[name] = schema{check, sum[:]}
+	}
+	return found
+})
+
+// Append puts events into the transaction: they are written right before its commit, all together.
+func (o *Outbox) Append(tx *postgres.Tx, events ...Event) {
+	if len(events) == 0 {
+		return
+	}
+	q := tx.Last(o, func() postgres.Last { return &queue{outbox: o} }).(*queue)
+	q.events = append(q.events, events...)
+}
+
+// queue is what a transaction has of events.
+type queue struct {
+	outbox *Outbox
+	events []Event
+}
+
+// Flush numbers the events of each organization and writes them.
+func (q *queue) Flush(ctx context.Context, tx *postgres.Tx) error {
+	batch, broken, err := q.outbox.render(q.events)
+	if err != nil {
+		return err
+	}
+	for _, b := range broken {
+		if err := quarantine(ctx, tx, b); err != nil {
+			return err
+		}
+		q.outbox.quarantined.Add(1)
+		q.outbox.log.LogAttrs(ctx, slog.LevelError, "an event breaks its schema and is quarantined",
+			slog.String("type", b.Type), slog.String("event_id", b.ID.String()), slog.String("reason", b.reason))
+	}
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := number(ctx, tx, batch); err != nil {
+		return err
+	}
+	return insert(ctx, tx, batch)
+}
+
+// written is an event as it is stored.
+type written struct {
+	Event
+	ID         uuid.UUID
+	Number     int64
+	Body       string
+	SchemaHash []byte
+	CreatedAt  time.Time
+	reason     string // why it is quarantined
+}
+
+// render returns the events with their bodies, those of an organization together, and apart from them those whose bodies
+// break their schema.
+func (o *Outbox) render(events []Event) (sound, broken []written, err error) {
+	at := o.now()
+	for _, e := range events {
+		s, known := o.schemas[e.Type]
+		if !known {
+			return nil, nil, fmt.Errorf("there is no event type %q", e.Type)
+		}
+		body, err := document(e, at)
+		if err != nil {
+			return nil, nil, err
+		}
+		w := written{Event: e, ID: o.newID(), Body: string(body), SchemaHash: s.hash, CreatedAt: at}
+		if err := s.check(body); err != nil {
+			w.reason = err.Error()
+			broken = append(broken, w)
+			continue
+		}
+		sound = append(sound, w)
+	}
+	slices.SortStableFunc(sound, func(a, b written) int { return strings.Compare(a.OrganizationID.String(), b.OrganizationID.String()) })
+	return sound, broken, nil
+}

@@ -1,0 +1,48 @@
+-- name: number
+insert into event_counters (organization_id, last)
+select organization_id, n from unnest(cast($1 as uuid[]), cast($2 as bigint[])) as u (organization_id, n)
+order by organization_id
+on conflict (organization_id) do update set last = event_counters.last + excluded.last
+returning organization_id, last
+
+-- name: insert
+insert into events (organization_id, id, number, type, permit_uuid, body, schema_hash, created_at)
+select * from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as uuid[]), cast($6 as text[]),
+    cast($7 as bytea[]), cast($8 as timestamptz[]))
+
+-- name: deliver
+-- What is paused waits; what is disabled is told nothing.
+insert into deliveries (organization_id, id, webhook_id, event_id, next_attempt_at, created_at)
+select e.organization_id, uuid_v7(), w.id, e.id, e.created_at, e.created_at
+from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as text[]), cast($4 as timestamptz[])) as e (organization_id, id, type, created_at)
+join webhooks w on w.organization_id = e.organization_id and e.type = any(w.event_types) and w.state <> 'disabled'
+
+-- name: notify
+select pg_notify($1, organization_id) from unnest(cast($2 as text[])) as u (organization_id)
+
+-- name: quarantine
+insert into quarantined_events (organization_id, id, type, permit_uuid, body, reason, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+
+-- name: getCounter
+select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = $1
+
+-- name: list
+select id, number, body
+from events
+where organization_id = $1 and number > $2 and number <= $3 and (cardinality(cast($4 as text[])) = 0 or type = any($4))
+order by number
+limit $5
+
+-- name: prune
+with old as (
+    select organization_id, id from events where created_at < $1 order by created_at limit 5000
+), gone as (
+    delete from events e using old where e.organization_id = old.organization_id and e.id = old.id
+    returning e.organization_id, e.number
+), numbers as (
+    select organization_id, max(number) as number from gone group by organization_id order by organization_id
+), counted as (
+    update event_counters c set pruned = greatest(c.pruned, n.number) from numbers n where c.organization_id = n.organization_id
+)
+select count(*) from gone

@@ -1,0 +1,141 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/inflight"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+// Entry is an event as the feed shows it.
+type Entry struct {
+	ID     uuid.UUID `db:"id"`
+	Number int64     `db:"number"`
+	Body   string    `db:"body"` // JSON
+}
+
+// Query says which events to read.
+type Query struct {
+	After *int64   // the number after which to begin; nil for the oldest that is kept
+	Types []string // any when empty
+	Limit int
+	Wait  time.Duration // for one, when there is none
+}
+
+// Batch is a part of the feed.
+type Batch struct {
+	Entries   []Entry
+	NextAfter int64
+	HasMore   bool
+}
+
+// Feed reads events in their order. It is safe for concurrent use.
+type Feed struct {
+	db  *postgres.DB
+	hub *Hub
+	now func() time.Time
+}
+
+// NewFeed returns a Feed on the database whose waiting readers the hub wakes.
+func NewFeed(db *postgres.DB, hub *Hub, now func() time.Time) *Feed {
+	return &Feed{db: db, hub: hub, now: now}
+}
+
+// lookEvery is how often a waiting reader looks, should it not be woken.
+const lookEvery = time.Second
+
+// List returns the next events. With a time to wait it returns as soon as there is one. It returns cursor_expired when
+// events after that number were deleted.
+func (f *Feed) List(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
+	deadline := f.now().Add(q.Wait)
+	woken, forget := f.hub.subscribe(organization)
+	defer forget()
+	for {
+		b, err := f.next(ctx, organization, q)
+		left := deadline.Sub(f.now())
+		if err != nil || len(b.Entries) > 0 || left <= 0 {
+			return b, err
+		}
+		q.After = &b.NextAfter
+		inflight.Leave(ctx)
+		look := time.NewTimer(min(left, lookEvery))
+		select {
+		case <-woken:
+		case <-look.C:
+		case <-ctx.Done():
+			look.Stop()
+			return b, ctx.Err()
+		case <-f.hub.done:
+			look.Stop()
+			return b, nil
+		}
+		look.Stop()
+	}
+}
+
+// next reads up to the newest number that is committed: what lies below it is committed too.
+func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
+	last, pruned, err := getCounter(ctx, f.db, organization)
+	if err != nil {
+		return Batch{}, err
+	}
+	after := pruned
+	if q.After != nil {
+		after = *q.After
+	}
+	if after < pruned {
+		return Batch{}, expired(pruned)
+	}
+	entries, err := list(ctx, f.db, organization, after, last, q.Types, q.Limit+1)
+	if err != nil {
+		return Batch{}, err
+	}
+	if len(entries) > q.Limit {
+		entries = entries[:q.Limit]
+		return Batch{entries, entries[q.Limit-1].Number, true}, nil
+	}
+	return Batch{entries, max(after, last), false}, nil
+}
+
+func expired(pruned int64) error {
+	return &problem.Error{
+		Kind: problem.Gone, Code: "cursor_expired",
+		Message: fmt.Sprintf("Events up to number %d were deleted after 30 days; go on without after.", pruned),
+		Details: []problem.Detail{{In: problem.InQuery, Pointer: "after", Code: "cursor_expired", Message: fmt.Sprintf("must be %d or more", pruned)}},
+	}
+}
+
+// keep is how long events are kept.
+const keep = 30 * 24 * time.Hour
+
+// RunPrune prunes every hour until the context ends.
+func (f *Feed) RunPrune(ctx context.Context, log *slog.Logger) {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := f.Prune(ctx); err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "old events are still there", slog.Any("error", err))
+		}
+	}
+}
+
+// Prune deletes the events of all organizations that have had their time.
+func (f *Feed) Prune(ctx context.Context) error {
+	for {
+		deleted, err := prune(ctx, f.db, f.now().Add(-keep))
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}

@@ -1,0 +1,65 @@
+package events
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+// Channel is where Postgres tells that an organization has new events; the payload is its UUID.
+const Channel = "plotwise_events"
+
+// Hub wakes the readers of this process that wait for events.
+type Hub struct {
+	mu      sync.Mutex
+	waiting map[uuid.UUID]map[chan struct{}]bool
+	done    chan struct{}
+}
+
+// NewHub returns a Hub. Until Run wakes them, readers look by themselves.
+func NewHub() *Hub {
+	return &Hub{waiting: map[uuid.UUID]map[chan struct{}]bool{}, done: make(chan struct{})}
+}
+
+// Run wakes readers until the context ends, and then sends all of them home.
+func (h *Hub) Run(ctx context.Context, db *postgres.DB, log *slog.Logger) {
+	defer close(h.done)
+	db.Listen(ctx, Channel, log, func(payload string) {
+		if organization, err := uuid.Parse(payload); err == nil {
+			h.wake(organization)
+		}
+	})
+}
+
+func (h *Hub) wake(organization uuid.UUID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.waiting[organization] {
+		select {
+		case c <- struct{}{}:
+		default: // it is awake
+		}
+	}
+}
+
+func (h *Hub) subscribe(organization uuid.UUID) (woken <-chan struct{}, forget func()) {
+	c := make(chan struct{}, 1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.waiting[organization] == nil {
+		h.waiting[organization] = map[chan struct{}]bool{}
+	}
+	h.waiting[organization][c] = true
+	return c, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.waiting[organization], c)
+		if len(h.waiting[organization]) == 0 {
+			delete(h.waiting, organization)
+		}
+	}
+}

@@ -1,0 +1,123 @@
+package events
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+)
+
+//go:embed events.sql
+var sqlText string
+
+var (
+	statements    = postgres.ParseStatements(sqlText)
+	numberSQL     = statements.Get("number")
+	insertSQL     = statements.Get("insert")
+	deliverSQL    = statements.Get("deliver")
+	notifySQL     = statements.Get("notify")
+	quarantineSQL = statements.Get("quarantine")
+	getCounterSQL = statements.Get("getCounter")
+	listSQL       = statements.Get("list")
+	pruneSQL      = statements.Get("prune")
+)
+
+// number gives the events, those of an organization together, their organizations' next numbers, which stay locked until
+// the transaction ends.
+func number(ctx context.Context, tx *postgres.Tx, batch []written) error {
+	var organizations []string
+	var counts []int64
+	for i, w := range batch {
+		if i == 0 || w.OrganizationID != batch[i-1].OrganizationID {
+			organizations, counts = append(organizations, w.OrganizationID.String()), append(counts, 0)
+		}
+		counts[len(counts)-1]++
+	}
+	var rows []struct {
+		OrganizationID uuid.UUID `db:"organization_id"`
+		Last           int64     `db:"last"`
+	}
+	if err := tx.SelectContext(ctx, &rows, numberSQL, pq.Array(organizations), pq.Array(counts)); err != nil {
+		return fmt.Errorf("number the events of %d organizations: %w", len(organizations), err)
+	}
+	next := map[uuid.UUID]int64{}
+	for _, r := range rows {
+		next[r.OrganizationID] = r.Last
+	}
+	for i := len(batch) - 1; i >= 0; i-- {
+		w := &batch[i]
+		w.Number = next[w.OrganizationID]
+		next[w.OrganizationID]--
+	}
+	return notify(ctx, tx, organizations)
+}
+
+func notify(ctx context.Context, tx *postgres.Tx, organizations []string) error {
+	if _, err := tx.ExecContext(ctx, notifySQL, Channel, pq.Array(organizations)); err != nil {
+		return fmt.Errorf("tell of new events: %w", err)
+	}
+	return nil
+}
+
+// insert writes events with their deliveries: the one table that another package writes too.
+func insert(ctx context.Context, tx *postgres.Tx, batch []written) error {
+	var organizations, ids, types, permits, bodies []string
+	var numbers []int64
+	var hashes [][]byte
+	var times []time.Time
+	for _, w := range batch {
+		organizations, ids, numbers = append(organizations, w.OrganizationID.String()), append(ids, w.ID.String()), append(numbers, w.Number)
+		types, permits, bodies = append(types, w.Type), append(permits, w.PermitUUID.String()), append(bodies, w.Body)
+		hashes, times = append(hashes, w.SchemaHash), append(times, w.CreatedAt)
+	}
+	_, err := tx.ExecContext(ctx, insertSQL, pq.Array(organizations), pq.Array(ids), pq.Array(numbers), pq.Array(types), pq.Array(permits),
+		pq.Array(bodies), pq.Array(hashes), pq.Array(times))
+	if err != nil {
+		return fmt.Errorf("write %d events: %w", len(batch), err)
+	}
+	if _, err := tx.ExecContext(ctx, deliverSQL, pq.Array(organizations), pq.Array(ids), pq.Array(types), pq.Array(times)); err != nil {
+		return fmt.Errorf("queue the deliveries of %d events: %w", len(batch), err)
+	}
+	return nil
+}
+
+func quarantine(ctx context.Context, tx *postgres.Tx, w written) error {
+	if _, err := tx.ExecContext(ctx, quarantineSQL, w.OrganizationID, w.ID, w.Type, w.PermitUUID, w.Body, w.reason, w.CreatedAt); err != nil {
+		return fmt.Errorf("quarantine event %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+// getCounter returns the newest number that is committed, and the one up to which events were deleted; 0 for none.
+func getCounter(ctx context.Context, q postgres.Querier, organization uuid.UUID) (last, pruned int64, err error) {
+	var c struct {
+		Last   int64 `db:"last"`
+		Pruned int64 `db:"pruned"`
+	}
+	if err := q.GetContext(ctx, &c, getCounterSQL, organization); err != nil {
+		return 0, 0, fmt.Errorf("get the number of the newest event: %w", err)
+	}
+	return c.Last, c.Pruned, nil
+}
+
+func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after, last int64, types []string, limit int) ([]Entry, error) {
+	var found []Entry
+	if err := q.SelectContext(ctx, &found, listSQL, organization, after, last, pq.Array(append([]string{}, types...)), limit); err != nil {
+		return nil, fmt.Errorf("list events after %d: %w", after, err)
+	}
+	return found, nil
+}
+
+// prune deletes some events that are older, and returns how many.
+func prune(ctx context.Context, q postgres.Querier, before time.Time) (int64, error) {
+	var n int64
+	if err := q.GetContext(ctx, &n, pruneSQL, before); err != nil {
+		return 0, fmt.Errorf("delete old events: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,124 @@
+package webhooks
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/lib/pq"
+
+	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
+)
+
+//go:embed webhooks.sql
+var sqlText string
+
+var (
+	statements = postgres.ParseStatements(sqlText)
+	countSQL   = statements.Get("count")
+	insertSQL  = statements.Get("insert")
+	updateSQL  = statements.Get("update")
+	removeSQL  = statements.Get("remove")
+)
+
+// row is a webhook as the statements select it.
+type row struct {
+	ID             uuid.UUID      `db:"id"`
+	URL            string         `db:"url"`
+	Description    string         `db:"description"`
+	EventTypes     pq.StringArray `db:"event_types"`
+	State          string         `db:"state"`
+	DisabledReason *string        `db:"disabled_reason"`
+	HeaderNames    pq.StringArray `db:"header_names"`
+	Sealed         []byte         `db:"sealed"`
+	Version        int64          `db:"version"`
+	CreatedAt      time.Time      `db:"created_at"`
+	UpdatedAt      time.Time      `db:"updated_at"`
+}
+
+func (r row) webhook() Webhook {
+	return Webhook{
+		ID: r.ID, URL: r.URL, Description: r.Description, EventTypes: r.EventTypes, State: r.State, DisabledReason: r.DisabledReason,
+		HeaderNames: r.HeaderNames, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Version: r.Version, sealed: r.Sealed,
+	}
+}
+
+func selectAll(ctx context.Context, q postgres.Querier, b *postgres.Query) ([]Webhook, error) {
+	text, args := b.SQL()
+	var rows []row
+	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
+		return nil, fmt.Errorf("select webhooks: %w", err)
+	}
+	found := make([]Webhook, len(rows))
+	for i, r := range rows {
+		found[i] = r.webhook()
+	}
+	return found, nil
+}
+
+func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, p page.Request) ([]Webhook, error) {
+	var b postgres.Query
+	b.Add(statements.Part("list"), organization)
+	if p.After != nil {
+		b.Add(statements.Part("after"), p.After.ID)
+	}
+	return selectAll(ctx, q, b.Add(statements.Part("limit"), p.PerPage+1, p.Offset()))
+}
+
+func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, most int) (int, error) {
+	var n int
+	if err := q.GetContext(ctx, &n, countSQL, organization, most); err != nil {
+		return 0, fmt.Errorf("count the webhooks of organization %s: %w", organization, err)
+	}
+	return n, nil
+}
+
+func get(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) (Webhook, error) {
+	var b postgres.Query
+	return one(ctx, q, b.Add(statements.Part("list"), organization).Add(statements.Part("is"), webhook))
+}
+
+func lock(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID) (Webhook, error) {
+	var b postgres.Query
+	return one(ctx, tx, b.Add(statements.Part("list"), organization).Add(statements.Part("is"), webhook).Add(statements.Part("lock")))
+}
+
+func one(ctx context.Context, q postgres.Querier, b *postgres.Query) (Webhook, error) {
+	found, err := selectAll(ctx, q, b)
+	if err != nil {
+		return Webhook{}, err
+	}
+	if len(found) == 0 {
+		return Webhook{}, problem.Missing("webhook")
+	}
+	return found[0], nil
+}
+
+func insert(ctx context.Context, q postgres.Querier, organization uuid.UUID, w Webhook) error {
+	_, err := q.ExecContext(ctx, insertSQL, organization, w.ID, w.URL, w.Description, pq.Array(w.EventTypes), pq.Array(append([]string{}, w.HeaderNames...)),
+		w.sealed, w.CreatedAt)
+	if err != nil {
+		return fmt.Errorf("create a webhook: %w", err)
+	}
+	return nil
+}
+
+func update(ctx context.Context, q postgres.Querier, organization uuid.UUID, w Webhook, at time.Time) error {
+	_, err := q.ExecContext(ctx, updateSQL, organization, w.ID, w.URL, w.Description, pq.Array(w.EventTypes), w.State, w.DisabledReason,
+		pq.Array(append([]string{}, w.HeaderNames...)), w.sealed, at)
+	if err != nil {
+		return fmt.Errorf("update webhook %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+func remove(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) error {
+	if _, err := q.ExecContext(ctx, removeSQL, organization, webhook); err != nil {
+		return fmt.Errorf("delete webhook %s: %w", webhook, err)
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+-- part: list
+select id, url, description, event_types, state, disabled_reason, header_names, sealed, version, created_at, updated_at
+from webhooks
+where organization_id = ?
+
+-- part: is
+and id = ?
+
+-- part: after
+and id < ?
+
+-- part: limit
+order by id desc
+limit ? offset ?
+
+-- part: lock
+for update
+
+-- name: count
+select count(*) from (select from webhooks where organization_id = $1 limit $2) counted
+
+-- name: insert
+insert into webhooks (organization_id, id, url, description, event_types, header_names, sealed, created_at, updated_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+
+-- name: update
+update webhooks
+set url = $3, description = $4, event_types = $5, state = $6, disabled_reason = $7, header_names = $8, sealed = $9, updated_at = $10,
+    version = version + 1
+where organization_id = $1 and id = $2
+
+-- name: remove
+delete from webhooks where organization_id = $1 and id = $2
