@@ -186,7 +186,8 @@ func TestService_Update(t *testing.T) {
 		{"description", Update{Description: ptr("Teams bridge")}, func() { want.Description = "Teams bridge" }},
 		{"description cleared", Update{Description: ptr("")}, func() { want.Description = "" }},
 		{
-			"event types", Update{EventTypes: []string{"permit.fee_changed", "permit.inspection_scheduled"}},
+			"event types",
+			Update{EventTypes: []string{"permit.fee_changed", "permit.inspection_scheduled"}},
 			func() { want.EventTypes = []string{"permit.fee_changed", "permit.inspection_scheduled"} },
 		},
 		{"state paused", Update{State: ptr("paused")}, func() { want.State = "paused" }},
