@@ -178,7 +178,9 @@ func (s *Service) RotateSecret(ctx context.Context, organization, webhook uuid.U
 		if err != nil {
 			return err
 		}
-		c.Previous, c.PreviousUntil, c.Secret = c.Secret, s.now().Add(Overlap), shown.String()
+		if c.Secret != shown.String() { // else it was rotated to before, and what went before that stays
+			c.Previous, c.PreviousUntil, c.Secret = c.Secret, s.now().Add(Overlap), shown.String()
+		}
 		if w.sealed, err = s.seal(w.ID, c); err != nil {
 			return err
 		}
