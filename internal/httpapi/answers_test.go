@@ -161,7 +161,7 @@ func TestNew_getsOwn(t *testing.T) {
 	permit := data(t, w.get(t, "/v1/permits/"+ids["permit_uuid"]))
 	watchlist, _ := permit["watchlist"].(map[string]any)
 	notes, _ := permit["notes"].([]any)
-	if len(watchlist["tags"].([]any)) != 1 || watchlist["priority"] != "none" || len(notes) != 1 || notes[0].(map[string]any)["body"] != "secret note" {
+	if len(watchlist["tags"].([]any)) != 1 || watchlist["priority"] != "none" || len(notes) != 1 || notes[0].(map[string]any)["body"] != "hush note" {
 		t.Errorf("watchlist = %v, notes = %v; want one tag and one note", watchlist, notes)
 	}
 	if got := permit["condition_ids"].([]any); len(got) != 1 || got[0] != ids["condition_id"] {

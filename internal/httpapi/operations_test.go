@@ -120,19 +120,20 @@ func data(t *testing.T, a answer) map[string]any {
 	return envelope.Data
 }
 
-// own makes one of each thing that an organization can have, with "secret" in every text of its own, and returns the ids
+// own makes one of each thing that an organization can have, with "hush" in every text of its own, and returns the ids
 // by the names of the paths' parameters.
 func (w *world) own(t *testing.T) map[string]string {
 	t.Helper()
 	l, _ := w.list(t, "/v1/permits?scope=all&q=B-1")
 	permit := l.Data[0].UUID
-	note := w.post(t, "/v1/permits/"+permit+"/notes", `{"body": "secret note"}`)
-	condition := w.post(t, "/v1/conditions", `{"type": "company", "name": "secret condition", "company": "Bayline Roofing"}`)
-	key := w.post(t, "/v1/api-keys", `{"name": "secret key", "permissions": ["read"]}`)
-	webhook := w.post(t, "/v1/webhooks", `{"url": "https://example.com/secret", "event_types": ["permit.status_changed", "permit.added_to_watchlist"], "description": "secret webhook"}`)
-	w.post(t, "/v1/watchlist", `{"permit_number": "B-4"}`) // an event
+	note := w.post(t, "/v1/permits/"+permit+"/notes", `{"body": "hush note"}`)
+	condition := w.post(t, "/v1/conditions", `{"type": "company", "name": "hush condition", "company": "Bayline Roofing"}`)
+	key := w.post(t, "/v1/api-keys", `{"name": "hush key", "permissions": ["read"]}`)
+	webhook := w.post(t, "/v1/webhooks", `{"url": "https://example.com/hush", "event_types": ["permit.status_changed", "permit.added_to_watchlist"], "description": "hush webhook"}`)
+	watched := w.post(t, "/v1/watchlist", `{"permit_number": "B-4"}`) // an event
+	w.do(t, http.MethodDelete, "/v1/watchlist/"+watched["permit_uuid"].(string), nil, nil)
 	delivery := w.delivery(t)
-	tagged := w.do(t, http.MethodPatch, "/v1/watchlist/"+permit, map[string]string{"Content-Type": "application/json"}, strings.NewReader(`{"tags": ["secret-tag"]}`))
+	tagged := w.do(t, http.MethodPatch, "/v1/watchlist/"+permit, map[string]string{"Content-Type": "application/json"}, strings.NewReader(`{"tags": ["hush-tag"]}`))
 	if tagged.status != http.StatusOK {
 		t.Fatalf("PATCH = %d %s", tagged.status, tagged.body)
 	}
@@ -220,7 +221,7 @@ func TestNew_isolation(t *testing.T) {
 	ids := w.own(t)
 	before := w.everything(t, ids)
 	other := w.stranger(t)
-	hints := append([]string{"secret", ids["note_id"], ids["condition_id"], ids["contact_id"], id.Format(id.Organization, w.organization)}, w.keyIDs(t)...)
+	hints := append([]string{"hush", ids["note_id"], ids["condition_id"], ids["contact_id"], id.Format(id.Organization, w.organization)}, w.keyIDs(t)...)
 	send := func(op spec.Operation) answer {
 		a := w.send(t, op, other, ids)
 		if a.status >= 500 {
