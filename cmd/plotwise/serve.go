@@ -111,14 +111,15 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 		return s, err
 	}
 	if workers {
-		s.worker = g.worker(db, box)
+		s.worker = g.worker(db, box, s.metrics)
 	}
 	s.handler, err = httpapi.New(httpapi.Options{
 		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},
-		Box: box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Now: now, NewID: newID,
+		TestWait: min(g.config.WebhookTimeout+testSlack, g.config.WriteTimeout*9/10),
+		Box:      box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Now: now, NewID: newID,
 	})
 	return s, err
 }
@@ -145,6 +146,7 @@ func localURL(addr net.Addr) string {
 const (
 	contactsEvery = time.Second      // contacts of an import wait so long at most for being found
 	flushTimeout  = 10 * time.Second // for the last counts of usage
+	testSlack     = 5 * time.Second  // that a worker has for a test event besides sending it
 )
 
 // box returns what secrets are encrypted in: under the configured key, or one that is kept beside an embedded Postgres.

@@ -2,9 +2,14 @@
 package target
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"sync"
 	"testing"
 	"time"
@@ -13,17 +18,20 @@ import (
 
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/contract"
+	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 func now() time.Time { return time.Now().UTC() }
@@ -66,17 +74,37 @@ func New(t *testing.T, perAddress int) *Target {
 		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: server.URL,
 		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: perAddress, InFlight: 100}, Meter: meter,
-		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), Hub: hub, Box: secret.NewBox(sealing),
+		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), Hub: hub, Box: secret.NewBox(sealing), AllowNets: loopback, TestWait: testWait,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	worker := newWorker(t, db, secret.NewBox(sealing))
+	running.Go(func() { worker.Run(t.Context()) })
 	x.Options = contract.Options{
 		BaseURL: server.URL, Key: key, AllowWrites: true, ServedAt: "/docs/openapi.json", Now: time.Now,
 		OtherKey: newKey(t, db, newOrganization(t, db), identity.Admin),
 	}
 	widen(t, db)
 	return x
+}
+
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+
+const testWait = 20 * time.Second
+
+// newWorker returns what sends to webhooks on this machine: no other host has a name.
+func newWorker(t *testing.T, db *postgres.DB, box *secret.Box) *deliveries.Worker {
+	t.Helper()
+	nowhere := &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("names are not looked up in this test")
+	}}
+	client := outbound.NewClient(loopback, 5*time.Second, nowhere, now)
+	t.Cleanup(client.Close)
+	log := slog.New(slog.DiscardHandler)
+	return deliveries.NewWorker(db, client, webhooks.NewService(db, box, loopback, now, newID), deliveries.Options{
+		Schedule: []time.Duration{time.Hour}, AtOnce: 10, PerWebhook: 5, Lease: time.Minute,
+	}, deliveries.NewMetrics(db, log, now), log, now, newID, rand.Float64)
 }
 
 // widen lets the demo organization send as many requests as the suite likes.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
-	"github.com/plotwise/plotwise/internal/problem"
 )
 
 // The states of a delivery.
@@ -27,10 +27,12 @@ type Delivery struct {
 	WebhookID     uuid.UUID  `db:"webhook_id"`
 	EventID       uuid.UUID  `db:"event_id"`
 	EventType     string     `db:"event_type"`
+	Test          bool       `db:"test"`
 	State         string     `db:"state"`
 	Reason        string     `db:"reason"` // of Cancelled
 	Attempts      int        `db:"attempts"`
 	NextAttemptAt *time.Time `db:"next_attempt_at"` // nil when there will be none
+	RequestedAt   *time.Time `db:"requested_at"`    // when a person last asked for it; nil if never
 	CreatedAt     time.Time  `db:"created_at"`
 	FinishedAt    *time.Time `db:"finished_at"`
 }
@@ -42,6 +44,7 @@ type Attempt struct {
 	ID              uuid.UUID `db:"id"`
 	Number          int       `db:"number"`
 	StartedAt       time.Time `db:"started_at"`
+	URL             string    `db:"url"`
 	RequestHeaders  []byte    `db:"request_headers"` // JSON, without the values of the webhook's own
 	RequestBody     string    `db:"request_body"`
 	Status          *int      `db:"status"` // nil when there was no answer
@@ -59,19 +62,29 @@ type Attempt struct {
 
 // Filter says which deliveries a list holds; nil and "" mean any.
 type Filter struct {
-	WebhookID *uuid.UUID
-	State     string
+	WebhookID      *uuid.UUID
+	State          string
+	RequestedSince *time.Time
 }
 
-// Service reads the log, and sends again by hand. It is safe for concurrent use.
+// Service reads the log, and sends by hand. It is safe for concurrent use.
 type Service struct {
-	db  *postgres.DB
-	now func() time.Time
+	db     *postgres.DB
+	outbox *events.Outbox
+	hub    *events.Hub
+	types  map[string]events.Type
+	wait   time.Duration
+	now    func() time.Time
 }
 
-// NewService returns a Service on the database.
-func NewService(db *postgres.DB, now func() time.Time) *Service {
-	return &Service{db: db, now: now}
+// NewService returns a Service on the database, which knows the types' examples. It waits so long for what comes of a
+// test event, and the hub wakes it.
+func NewService(db *postgres.DB, outbox *events.Outbox, hub *events.Hub, types []events.Type, wait time.Duration, now func() time.Time) *Service {
+	s := &Service{db: db, outbox: outbox, hub: hub, types: map[string]events.Type{}, wait: wait, now: now}
+	for _, t := range types {
+		s.types[t.Name] = t
+	}
+	return s
 }
 
 // List returns a page of an organization's deliveries, the newest first. It returns NotFound for a webhook that is not
@@ -83,41 +96,25 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 			return nil, page.Meta{}, err
 		}
 	}
-	return page.List(p, fmt.Sprintf("deliveries %s %v %s", organization, f.WebhookID, f.State), Delivery.position,
+	return page.List(p, fmt.Sprintf("deliveries %s %v %s %v", organization, f.WebhookID, f.State, f.RequestedSince), Delivery.position,
 		func(r page.Request) ([]Delivery, error) { return list(ctx, q, organization, f, r) },
 		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
 }
 
-// Get returns a delivery with its attempts, the first one first, or NotFound.
-func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (Delivery, []Attempt, error) {
+// Detail is a delivery with what is sent and every attempt, the first one first.
+type Detail struct {
+	Delivery
+	Body string    `db:"body"`
+	Log  []Attempt `db:"-"`
+}
+
+// Get returns a delivery with its attempts, or NotFound.
+func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (Detail, error) {
 	q := postgres.From(ctx, s.db)
 	d, err := get(ctx, q, organization, delivery)
 	if err != nil {
-		return d, nil, err
+		return d, err
 	}
-	attempts, err := listAttempts(ctx, q, organization, delivery)
-	return d, attempts, err
-}
-
-// Retry has a delivery sent once more, now. One that is pending is only sent sooner. It returns NotFound, and
-// webhook_not_active when the webhook is deleted or disabled; one that is paused has to be resumed first.
-func (s *Service) Retry(ctx context.Context, organization, delivery uuid.UUID) (d Delivery, err error) {
-	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
-		if d, err = get(ctx, tx, organization, delivery); err != nil {
-			return err
-		}
-		active, err := isActive(ctx, tx, organization, d.WebhookID)
-		if err != nil {
-			return err
-		}
-		if !active {
-			return problem.New(problem.Conflict, "webhook_not_active", "The delivery's webhook is deleted or disabled; nothing is sent to it.")
-		}
-		if err := retry(ctx, tx, organization, delivery, s.now()); err != nil {
-			return err
-		}
-		d, err = get(ctx, tx, organization, delivery)
-		return err
-	})
+	d.Log, err = listAttempts(ctx, q, organization, delivery)
 	return d, err
 }

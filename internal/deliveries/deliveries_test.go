@@ -16,9 +16,9 @@ import (
 var (
 	errMissing        = &problem.Error{Kind: problem.NotFound, Code: "not_found", Message: "There is no such delivery."}
 	errMissingWebhook = &problem.Error{Kind: problem.NotFound, Code: "not_found", Message: "There is no such webhook."}
-	errNotActive      = &problem.Error{
+	errDisabled       = &problem.Error{
 		Kind: problem.Conflict, Code: "webhook_not_active",
-		Message: "The delivery's webhook is deleted or disabled; nothing is sent to it.",
+		Message: "The webhook is deleted or disabled; nothing is sent to it.",
 	}
 )
 
@@ -124,7 +124,7 @@ func TestService_Get_otherOrganization(t *testing.T) {
 		t.Errorf("attempts = %+v, want none yet", attempts)
 	}
 	for name, id := range map[string]uuid.UUID{"another's": d.ID, "unknown": newID()} {
-		_, _, err := w.Get(t.Context(), otherID, id)
+		_, err := w.Get(t.Context(), otherID, id)
 		checkProblem(t, "Get of one "+name, err, errMissing)
 		_, err = w.Retry(t.Context(), otherID, id)
 		checkProblem(t, "Retry of one "+name, err, errMissing)
@@ -218,7 +218,7 @@ func TestService_Retry_cancelled(t *testing.T) {
 	check(t, "disabled", []string{"1 cancelled 0 the webhook was disabled"}, w.states(t))
 	d, _ := w.only(t)
 	_, err := w.Retry(t.Context(), organizationID, d.ID)
-	checkProblem(t, "Retry to a disabled webhook", err, errNotActive)
+	checkProblem(t, "Retry to a disabled webhook", err, errDisabled)
 	w.setState(t, hook, "paused")
 	if got, err := w.Retry(t.Context(), organizationID, d.ID); err != nil || got.State != "pending" || got.Reason != "" {
 		t.Errorf("Retry to a paused webhook = %+v, %v; want it pending without a reason", got, err)
@@ -229,7 +229,7 @@ func TestService_Retry_cancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.Retry(t.Context(), organizationID, d.ID)
-	checkProblem(t, "Retry to a deleted webhook", err, errNotActive)
+	checkProblem(t, "Retry to a deleted webhook", err, errDisabled)
 	send(t, k)
 	check(t, "deleted", []string{"1 cancelled 0 the webhook was deleted"}, w.states(t))
 }

@@ -35,6 +35,13 @@ var (
 	loopback       = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 )
 
+// exampleTypes are the types that test events are made of.
+var exampleTypes = []events.Type{{
+	Name: events.StatusChanged,
+	Example: []byte(`{"event": "permit.status_changed", "timestamp": "2020-01-01T00:00:00Z", "organization_id": "org_01k0n5v8e1f7tbqzr6m4c3x9wd",
+		"data": {"permit_uuid": "01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10", "permit_number": "BLD-26-0521670", "previous_status": "Pending", "new_status": "In Review"}}`),
+}}
+
 func newID() uuid.UUID { return uuid.Must(uuid.NewV7()) }
 
 // clock goes on from noon, and further when it is told.
@@ -53,6 +60,7 @@ type world struct {
 	db       *postgres.DB
 	webhooks *webhooks.Service
 	outbox   *events.Outbox
+	hub      *events.Hub
 	workers  []*Worker
 }
 
@@ -63,9 +71,10 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w := &world{db: pgtest.Open(t), clock: &clock{start: time.Now()}}
-	w.Service = NewService(w.db, w.clock.now)
 	w.webhooks = webhooks.NewService(w.db, secret.NewBox(key), loopback, w.clock.now, newID)
 	w.outbox = events.NewOutbox(discard, func() time.Time { return noon }, newID)
+	w.hub = events.NewHub()
+	w.Service = NewService(w.db, w.outbox, w.hub, exampleTypes, time.Minute, w.clock.now)
 	for _, id := range []uuid.UUID{organizationID, otherID} {
 		if _, err := organizations.NewService(w.db, w.clock.now, func() uuid.UUID { return id }).Create(t.Context(), "Palmetto Builders", "starter"); err != nil {
 			t.Fatal(err)
@@ -116,7 +125,7 @@ var usual = Options{Schedule: []time.Duration{30 * time.Second, 150 * time.Secon
 func (w *world) worker(t *testing.T, o Options) *Worker {
 	t.Helper()
 	client := outbound.NewClient(loopback, 20*time.Second, nil, w.clock.now)
-	k := NewWorker(w.db, client, w.webhooks, o, discard, w.clock.now, newID, func() float64 { return 0.5 })
+	k := NewWorker(w.db, client, w.webhooks, o, NewMetrics(w.db, discard, w.clock.now), discard, w.clock.now, newID, func() float64 { return 0.5 })
 	w.workers = append(w.workers, k)
 	t.Cleanup(func() { k.sending.Wait(); client.Close() })
 	return k
@@ -137,6 +146,9 @@ func (w *world) run(t *testing.T, o Options) (end func()) {
 // begin has a worker take what there is room for, and begin to send it.
 func begin(t *testing.T, k *Worker) {
 	t.Helper()
+	if err := cancel(t.Context(), k.db, k.now()); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := k.round(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -203,11 +215,11 @@ func (w *world) only(t *testing.T) (Delivery, []Attempt) {
 	if len(found) != 1 {
 		t.Fatalf("there are %d deliveries, want 1", len(found))
 	}
-	d, attempts, err := w.Get(t.Context(), organizationID, found[0].ID)
+	d, err := w.Get(t.Context(), organizationID, found[0].ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d, attempts
+	return d.Delivery, d.Log
 }
 
 // request is what a receiver was sent.

@@ -4,7 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/id"
@@ -20,7 +24,7 @@ type Handlers struct {
 // ListDeliveries answers GET /v1/deliveries.
 func (h Handlers) ListDeliveries(ctx context.Context, request api.ListDeliveriesRequestObject) (api.ListDeliveriesResponseObject, error) {
 	p := request.Params
-	body, link, err := h.list(ctx, Filter{State: state(p.State)}, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
+	body, link, err := h.list(ctx, Filter{State: state(p.State), RequestedSince: p.RequestedSince}, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +35,7 @@ func (h Handlers) ListDeliveries(ctx context.Context, request api.ListDeliveries
 func (h Handlers) ListWebhookDeliveries(ctx context.Context, request api.ListWebhookDeliveriesRequestObject) (api.ListWebhookDeliveriesResponseObject, error) {
 	p := request.Params
 	webhook := id.UUID(id.Webhook, request.WebhookID)
-	body, link, err := h.list(ctx, Filter{WebhookID: &webhook, State: state(p.State)}, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
+	body, link, err := h.list(ctx, Filter{WebhookID: &webhook, State: state(p.State), RequestedSince: p.RequestedSince}, page.Query{Page: p.Page, PerPage: p.PerPage, Cursor: p.Cursor})
 	if err != nil {
 		return nil, err
 	}
@@ -59,21 +63,12 @@ func state(s *api.DeliveryState) string {
 
 // GetDelivery answers GET /v1/deliveries/{delivery_id}.
 func (h Handlers) GetDelivery(ctx context.Context, request api.GetDeliveryRequestObject) (api.GetDeliveryResponseObject, error) {
-	d, attempts, err := h.Deliveries.Get(ctx, identity.From(ctx).OrganizationID, id.UUID(id.Delivery, request.DeliveryID))
+	d, err := h.Deliveries.Get(ctx, identity.From(ctx).OrganizationID, id.UUID(id.Delivery, request.DeliveryID))
 	if err != nil {
 		return nil, err
 	}
-	a := toAPI(d)
-	detail := api.DeliveryDetail{
-		ID: a.ID, WebhookID: a.WebhookID, EventID: a.EventID, EventType: a.EventType, State: a.State, Reason: a.Reason, AttemptCount: a.AttemptCount,
-		NextAttemptAt: a.NextAttemptAt, CreatedAt: a.CreatedAt, FinishedAt: a.FinishedAt, Attempts: make([]api.DeliveryAttempt, len(attempts)),
-	}
-	for i, at := range attempts {
-		if detail.Attempts[i], err = attemptToAPI(at); err != nil {
-			return nil, err
-		}
-	}
-	return api.GetDelivery200JSONResponse{Body: api.DeliveryResponse{Data: detail}}, nil
+	detail, err := detailToAPI(d)
+	return api.GetDelivery200JSONResponse{Body: api.DeliveryResponse{Data: detail}}, err
 }
 
 // RetryDelivery answers POST /v1/deliveries/{delivery_id}/retry.
@@ -82,43 +77,80 @@ func (h Handlers) RetryDelivery(ctx context.Context, request api.RetryDeliveryRe
 	if err != nil {
 		return nil, err
 	}
-	return api.RetryDelivery202JSONResponse{Body: api.DeliverySummaryResponse{Data: toAPI(d)}}, nil
+	return api.RetryDelivery202JSONResponse{Body: api.DeliverySummaryResponse{Data: toAPI(d.Delivery)}}, nil
+}
+
+// TestWebhook answers POST /v1/webhooks/{webhook_id}/test.
+func (h Handlers) TestWebhook(ctx context.Context, request api.TestWebhookRequestObject) (api.TestWebhookResponseObject, error) {
+	d, err := h.Deliveries.Test(ctx, identity.From(ctx).OrganizationID, id.UUID(id.Webhook, request.WebhookID), string(request.Body.EventType))
+	if err != nil {
+		return nil, err
+	}
+	detail, err := detailToAPI(d)
+	return api.TestWebhook200JSONResponse{Body: api.DeliveryResponse{Data: detail}}, err
+}
+
+// RecoverWebhook answers POST /v1/webhooks/{webhook_id}/recover.
+func (h Handlers) RecoverWebhook(ctx context.Context, request api.RecoverWebhookRequestObject) (api.RecoverWebhookResponseObject, error) {
+	r, err := h.Deliveries.Recover(ctx, identity.From(ctx).OrganizationID, id.UUID(id.Webhook, request.WebhookID), request.Body.Since)
+	if err != nil {
+		return nil, err
+	}
+	return api.RecoverWebhook202JSONResponse{Body: api.WebhookRecoveryResponse{Data: api.WebhookRecovery{
+		Queued: int32(r.Queued), Remaining: int32(min(r.Remaining, math.MaxInt32)), //nolint:gosec // 20,000 at most, and bounded
+	}}}, nil
 }
 
 func toAPI(d Delivery) api.Delivery {
-	a := api.Delivery{
+	return api.Delivery{
 		ID: id.Format(id.Delivery, d.ID), WebhookID: id.Format(id.Webhook, d.WebhookID), EventID: id.Format(id.Event, d.EventID),
-		EventType: api.EventType(d.EventType), State: api.DeliveryState(d.State), AttemptCount: int32(d.Attempts), CreatedAt: d.CreatedAt.UTC(), //nolint:gosec // a few
+		EventType: api.EventType(d.EventType), Test: d.Test, State: api.DeliveryState(d.State), Reason: text(d.Reason),
+		AttemptCount: int32(d.Attempts), NextAttemptAt: instant(d.NextAttemptAt), RequestedAt: instant(d.RequestedAt), //nolint:gosec // a few
+		CreatedAt: d.CreatedAt.UTC(), FinishedAt: instant(d.FinishedAt),
 	}
-	if d.Reason != "" {
-		a.Reason = &d.Reason
+}
+
+func detailToAPI(d Detail) (api.DeliveryDetail, error) {
+	a := toAPI(d.Delivery)
+	detail := api.DeliveryDetail{
+		ID: a.ID, WebhookID: a.WebhookID, EventID: a.EventID, EventType: a.EventType, Test: a.Test, State: a.State, Reason: a.Reason,
+		AttemptCount: a.AttemptCount, NextAttemptAt: a.NextAttemptAt, RequestedAt: a.RequestedAt, CreatedAt: a.CreatedAt, FinishedAt: a.FinishedAt,
+		Body: d.Body, Attempts: make([]api.DeliveryAttempt, len(d.Log)),
 	}
-	if d.NextAttemptAt != nil {
-		at := d.NextAttemptAt.UTC()
-		a.NextAttemptAt = &at
+	for i, at := range d.Log {
+		var err error
+		if detail.Attempts[i], err = attemptToAPI(at); err != nil {
+			return detail, err
+		}
 	}
-	if d.FinishedAt != nil {
-		at := d.FinishedAt.UTC()
-		a.FinishedAt = &at
+	return detail, nil
+}
+
+// text returns nil for no text.
+func text(s string) *string {
+	if s == "" {
+		return nil
 	}
-	return a
+	return &s
+}
+
+func instant(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	at := t.UTC()
+	return &at
 }
 
 func attemptToAPI(a Attempt) (api.DeliveryAttempt, error) {
 	shown := api.DeliveryAttempt{
-		ID: id.Format(id.Attempt, a.ID), Number: int32(a.Number), StartedAt: a.StartedAt.UTC(), RequestBody: a.RequestBody, //nolint:gosec // a few
-		ResponseBody: a.ResponseBody, ResponseTruncated: a.Truncated,
+		ID: id.Format(id.Attempt, a.ID), Number: int32(a.Number), StartedAt: a.StartedAt.UTC(), URL: a.URL, RequestBody: a.RequestBody, //nolint:gosec // a few
+		ResponseBody: a.ResponseBody, ResponseTruncated: a.Truncated, Error: text(a.Error), Address: text(a.Address),
 		Milliseconds: api.AttemptMilliseconds{DNS: a.DNS, Connect: a.Connect, TLS: a.TLS, FirstByte: a.Wait, Total: a.Total},
 	}
 	if a.Status != nil {
 		status := int32(*a.Status) //nolint:gosec // an HTTP status
 		shown.Status = &status
-	}
-	if a.Error != "" {
-		shown.Error = &a.Error
-	}
-	if a.Address != "" {
-		shown.Address = &a.Address
 	}
 	for text, into := range map[*[]byte]*api.AttemptHeaders{&a.RequestHeaders: &shown.RequestHeaders, &a.ResponseHeaders: &shown.ResponseHeaders} {
 		if err := json.Unmarshal(*text, into); err != nil {
@@ -126,5 +158,18 @@ func attemptToAPI(a Attempt) (api.DeliveryAttempt, error) {
 		}
 	}
 	shown.SignedText = strings.Join([]string{shown.RequestHeaders["Webhook-Id"], shown.RequestHeaders["Webhook-Timestamp"], a.RequestBody}, ".")
+	shown.Curl = curl(a.URL, shown.RequestHeaders, a.RequestBody)
 	return shown, nil
 }
+
+// curl returns a command for a shell that makes the same request.
+func curl(url string, headers map[string]string, body string) string {
+	words := []string{"curl", quote(url)}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		words = append(words, "-H", quote(name+": "+headers[name]))
+	}
+	return strings.Join(append(words, "--data-binary", quote(body)), " ")
+}
+
+// quote makes one word of a text (POSIX XCU §2.2.2).
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

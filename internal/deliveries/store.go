@@ -2,11 +2,14 @@ package deliveries
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/lib/pq"
 
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/page"
@@ -18,29 +21,39 @@ import (
 var sqlText string
 
 var (
-	statements       = postgres.ParseStatements(sqlText)
-	lockClaimsSQL    = statements.Get("lockClaims")
-	cancelSQL        = statements.Get("cancel")
-	claimSQL         = statements.Get("claim")
-	insertAttemptSQL = statements.Get("insertAttempt")
-	finishSQL        = statements.Get("finish")
-	disableSQL       = statements.Get("disable")
-	listAttemptsSQL  = statements.Get("listAttempts")
-	webhookExistsSQL = statements.Get("webhookExists")
-	isActiveSQL      = statements.Get("isActive")
-	retrySQL         = statements.Get("retry")
-	notifySQL        = statements.Get("notify")
+	statements         = postgres.ParseStatements(sqlText)
+	lockClaimsSQL      = statements.Get("lockClaims")
+	cancelSQL          = statements.Get("cancel")
+	claimSQL           = statements.Get("claim")
+	insertAttemptsSQL  = statements.Get("insertAttempts")
+	finishSQL          = statements.Get("finish")
+	disableSQL         = statements.Get("disable")
+	getSQL             = statements.Get("get")
+	listAttemptsSQL    = statements.Get("listAttempts")
+	webhookExistsSQL   = statements.Get("webhookExists")
+	getWebhookStateSQL = statements.Get("getWebhookState")
+	retrySQL           = statements.Get("retry")
+	recoverSQL         = statements.Get("recover")
+	insertTestSQL      = statements.Get("insertTest")
+	cancelTestSQL      = statements.Get("cancelTest")
+	notifySQL          = statements.Get("notify")
+	measureSQL         = statements.Get("measure")
 )
 
-// claim leases what is due, room of it at most, and cancels what has no webhook any more.
+// cancel settles what has no webhook any more, or a disabled one.
+func cancel(ctx context.Context, q postgres.Querier, now time.Time) error {
+	if _, err := q.ExecContext(ctx, cancelSQL, now); err != nil {
+		return fmt.Errorf("cancel deliveries: %w", err)
+	}
+	return nil
+}
+
+// claim leases what is due, room of it at most, and every test.
 func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Duration, perWebhook, room int) ([]job, error) {
 	var jobs []job
 	err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
 		if _, err := tx.ExecContext(ctx, lockClaimsSQL); err != nil {
 			return fmt.Errorf("wait for a turn to claim deliveries: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, cancelSQL, now); err != nil {
-			return fmt.Errorf("cancel deliveries: %w", err)
 		}
 		if err := tx.SelectContext(ctx, &jobs, claimSQL, now, now.Add(lease), perWebhook, room); err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
@@ -50,26 +63,91 @@ func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Durat
 	return jobs, err
 }
 
-// record notes an attempt and what it makes of its delivery, unless somebody else has the lease by now.
-func record(ctx context.Context, db *postgres.DB, j job, a Attempt, o outcome) error {
+// record notes attempts and what they make of their deliveries, but for those that somebody else has the lease of by now.
+func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
 	return postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
-		_, err := tx.ExecContext(ctx, insertAttemptSQL, j.OrganizationID, a.ID, j.ID, a.Number, a.StartedAt, a.RequestHeaders, a.Status, a.ResponseHeaders,
-			a.ResponseBody, a.Truncated, a.Error, a.Address, a.DNS, a.Connect, a.TLS, a.Wait, a.Total)
+		if err := insertAttempts(ctx, tx, batch); err != nil {
+			return err
+		}
+		held, err := finish(ctx, tx, batch)
 		if err != nil {
-			return fmt.Errorf("log an attempt at delivery %s: %w", j.ID, err)
+			return err
 		}
-		if _, err := tx.ExecContext(ctx, finishSQL, j.OrganizationID, j.ID, j.Fence, o.state, o.next, o.endedAt); err != nil {
-			return fmt.Errorf("record what came of delivery %s: %w", j.ID, err)
-		}
-		if !o.gone {
-			return nil
-		}
-		const why = "The endpoint answered 410 Gone."
-		if _, err := tx.ExecContext(ctx, disableSQL, j.OrganizationID, j.WebhookID, why, *o.endedAt); err != nil {
-			return fmt.Errorf("disable webhook %s: %w", j.WebhookID, err)
+		for _, f := range batch {
+			if !held[f.ID] {
+				continue
+			}
+			if f.outcome.gone {
+				if err := disable(ctx, tx, f); err != nil {
+					return err
+				}
+			}
+			if f.Test {
+				if err := notify(ctx, tx, f.OrganizationID); err != nil {
+					return err
+				}
+			}
 		}
 		return nil
 	})
+}
+
+func insertAttempts(ctx context.Context, tx *postgres.Tx, batch []*finished) error {
+	n := len(batch)
+	organizations, ids, deliveries := make([]string, n), make([]string, n), make([]string, n)
+	numbers, statuses, started := make([]int64, n), make([]int64, n), make([]time.Time, n)
+	urls, requests, responses, bodies := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	truncated, reasons, addresses := make([]bool, n), make([]string, n), make([]string, n)
+	var times [5][]float64
+	for i, f := range batch {
+		a := f.attempt
+		organizations[i], ids[i], deliveries[i] = f.OrganizationID.String(), a.ID.String(), f.ID.String()
+		numbers[i], started[i], urls[i] = int64(a.Number), a.StartedAt, a.URL
+		if a.Status != nil {
+			statuses[i] = int64(*a.Status)
+		}
+		requests[i], responses[i], bodies[i] = string(a.RequestHeaders), string(a.ResponseHeaders), a.ResponseBody
+		truncated[i], reasons[i], addresses[i] = a.Truncated, a.Error, a.Address
+		for j, ms := range []float64{a.DNS, a.Connect, a.TLS, a.Wait, a.Total} {
+			times[j] = append(times[j], ms)
+		}
+	}
+	_, err := tx.ExecContext(ctx, insertAttemptsSQL, pq.Array(organizations), pq.Array(ids), pq.Array(deliveries), pq.Array(numbers), pq.Array(started),
+		pq.Array(urls), pq.Array(requests), pq.Array(statuses), pq.Array(responses), pq.Array(bodies), pq.Array(truncated), pq.Array(reasons),
+		pq.Array(addresses), pq.Array(times[0]), pq.Array(times[1]), pq.Array(times[2]), pq.Array(times[3]), pq.Array(times[4]))
+	if err != nil {
+		return fmt.Errorf("log %d attempts, the first at delivery %s: %w", n, batch[0].ID, err)
+	}
+	return nil
+}
+
+// finish returns which deliveries were still the worker's to finish.
+func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (held map[uuid.UUID]bool, err error) {
+	n := len(batch)
+	organizations, ids, fences, states := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
+	next, ended := make([]*time.Time, n), make([]*time.Time, n)
+	for i, f := range batch {
+		organizations[i], ids[i], fences[i], states[i] = f.OrganizationID.String(), f.ID.String(), f.Fence, f.outcome.state
+		next[i], ended[i] = f.outcome.next, f.outcome.endedAt
+	}
+	var found []uuid.UUID
+	err = tx.SelectContext(ctx, &found, finishSQL, pq.Array(organizations), pq.Array(ids), pq.Array(fences), pq.Array(states), pq.Array(next), pq.Array(ended))
+	if err != nil {
+		return nil, fmt.Errorf("record what came of %d deliveries, %s first: %w", n, batch[0].ID, err)
+	}
+	held = make(map[uuid.UUID]bool, len(found))
+	for _, id := range found {
+		held[id] = true
+	}
+	return held, nil
+}
+
+func disable(ctx context.Context, tx *postgres.Tx, f *finished) error {
+	const why = "The endpoint answered 410 Gone."
+	if _, err := tx.ExecContext(ctx, disableSQL, f.OrganizationID, f.WebhookID, why, *f.outcome.endedAt); err != nil {
+		return fmt.Errorf("disable webhook %s: %w", f.WebhookID, err)
+	}
+	return nil
 }
 
 // filtered joins what a filter says to a query.
@@ -80,6 +158,9 @@ func filtered(b *postgres.Query, organization uuid.UUID, f Filter) *postgres.Que
 	}
 	if f.State != "" {
 		b.Add(statements.Part("in_state"), f.State)
+	}
+	if f.RequestedSince != nil {
+		b.Add(statements.Part("requested"), *f.RequestedSince)
 	}
 	return b
 }
@@ -108,17 +189,16 @@ func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fi
 	return n, nil
 }
 
-func get(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID) (Delivery, error) {
-	var b postgres.Query
-	text, args := filtered(&b, organization, Filter{}).Add(statements.Part("is"), delivery).SQL()
-	var found []Delivery
-	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
-		return Delivery{}, fmt.Errorf("get delivery %s: %w", delivery, err)
+func get(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID) (Detail, error) {
+	var d Detail
+	err := q.GetContext(ctx, &d, getSQL, organization, delivery)
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, problem.Missing("delivery")
 	}
-	if len(found) == 0 {
-		return Delivery{}, problem.Missing("delivery")
+	if err != nil {
+		return d, fmt.Errorf("get delivery %s: %w", delivery, err)
 	}
-	return found[0], nil
+	return d, nil
 }
 
 func listAttempts(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID) ([]Attempt, error) {
@@ -130,23 +210,28 @@ func listAttempts(ctx context.Context, q postgres.Querier, organization, deliver
 }
 
 func checkWebhook(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) error {
-	exists, err := ask(ctx, q, webhookExistsSQL, organization, webhook)
-	if err == nil && !exists {
+	var exists bool
+	if err := q.GetContext(ctx, &exists, webhookExistsSQL, organization, webhook); err != nil {
+		return fmt.Errorf("look for webhook %s: %w", webhook, err)
+	}
+	if !exists {
 		return problem.Missing("webhook")
 	}
-	return err
+	return nil
 }
 
-func isActive(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) (bool, error) {
-	return ask(ctx, q, isActiveSQL, organization, webhook)
-}
-
-func ask(ctx context.Context, q postgres.Querier, statement string, organization, webhook uuid.UUID) (bool, error) {
-	var yes bool
-	if err := q.GetContext(ctx, &yes, statement, organization, webhook); err != nil {
-		return false, fmt.Errorf("look for webhook %s: %w", webhook, err)
+// checkSendable returns errNotActive for a webhook that is disabled, or NotFound.
+func checkSendable(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID) error {
+	var state string
+	switch err := tx.GetContext(ctx, &state, getWebhookStateSQL, organization, webhook); {
+	case errors.Is(err, sql.ErrNoRows):
+		return problem.Missing("webhook")
+	case err != nil:
+		return fmt.Errorf("get the state of webhook %s: %w", webhook, err)
+	case state == "disabled":
+		return errNotActive
 	}
-	return yes, nil
+	return nil
 }
 
 // retry makes a delivery due, and tells the workers.
@@ -154,8 +239,44 @@ func retry(ctx context.Context, tx *postgres.Tx, organization, delivery uuid.UUI
 	if _, err := tx.ExecContext(ctx, retrySQL, organization, delivery, at); err != nil {
 		return fmt.Errorf("retry delivery %s: %w", delivery, err)
 	}
-	if _, err := tx.ExecContext(ctx, notifySQL, events.Channel, organization); err != nil {
-		return fmt.Errorf("tell the workers of delivery %s: %w", delivery, err)
+	return notify(ctx, tx, organization)
+}
+
+func recoverFailed(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID, since, at time.Time, atMost int) (Recovery, error) {
+	var r Recovery
+	if err := tx.GetContext(ctx, &r, recoverSQL, organization, webhook, since, at, recoverEvery.Seconds(), atMost); err != nil {
+		return r, fmt.Errorf("recover webhook %s: %w", webhook, err)
+	}
+	return r, notify(ctx, tx, organization)
+}
+
+// insertTest queues a test event, and tells the workers.
+func insertTest(ctx context.Context, tx *postgres.Tx, organization, webhook, event uuid.UUID, at time.Time) (delivery uuid.UUID, err error) {
+	if err := tx.GetContext(ctx, &delivery, insertTestSQL, organization, webhook, event, at); err != nil {
+		return delivery, fmt.Errorf("queue a test event for webhook %s: %w", webhook, err)
+	}
+	return delivery, notify(ctx, tx, organization)
+}
+
+func cancelTest(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID, at time.Time) error {
+	if _, err := q.ExecContext(ctx, cancelTestSQL, organization, delivery, at); err != nil {
+		return fmt.Errorf("cancel the test event of delivery %s: %w", delivery, err)
 	}
 	return nil
+}
+
+// notify tells the workers that something is due, and who waits for a test that it was made.
+func notify(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) error {
+	if _, err := tx.ExecContext(ctx, notifySQL, events.Channel, organization); err != nil {
+		return fmt.Errorf("tell of deliveries: %w", err)
+	}
+	return nil
+}
+
+func measure(ctx context.Context, q postgres.Querier, now time.Time) (queue, error) {
+	var found queue
+	if err := q.GetContext(ctx, &found, measureSQL, now); err != nil {
+		return found, fmt.Errorf("measure the queue of deliveries: %w", err)
+	}
+	return found, nil
 }

@@ -2,6 +2,7 @@ package deliveries
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -18,16 +19,17 @@ func TestList_everyFilter(t *testing.T) {
 	w := newWorld(t)
 	hook := w.webhook(t, organizationID, receive(t, answering(200)).URL)
 	w.tell(t, changed(organizationID, "Issued"))
-	for _, webhook := range []*uuid.UUID{nil, &hook} {
+	w.exec(t, "update deliveries set requested_at = $1", noon)
+	for i, webhook := range []*uuid.UUID{nil, &hook, nil, &hook} {
 		for _, state := range []string{"", Pending} {
-			f := Filter{webhook, state}
+			f := Filter{webhook, state, [...]*time.Time{nil, &noon}[i/2]}
 			if n, err := count(t.Context(), w.db, organizationID, f, 10); err != nil || n != 1 {
-				t.Errorf("count(%v, %q) = %d, %v; want 1", webhook, state, n, err)
+				t.Errorf("count(%+v) = %d, %v; want 1", f, n, err)
 			}
 			for _, after := range []*page.Key{nil, {ID: uuid.Max}} {
 				p := page.Request{PerPage: 10, After: after}
 				if found, err := list(t.Context(), w.db, organizationID, f, p); err != nil || len(found) != 1 {
-					t.Errorf("list(%v, %q, %v) = %+v, %v; want 1", webhook, state, after, found, err)
+					t.Errorf("list(%+v, %v) = %+v, %v; want 1", f, after, found, err)
 				}
 			}
 		}

@@ -2,23 +2,15 @@ package deliveries
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"log/slog"
-	"maps"
-	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/events"
-	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
-	"github.com/plotwise/plotwise/internal/signature"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -40,21 +32,27 @@ type Worker struct {
 	now      func() time.Time
 	newID    func() uuid.UUID
 	random   func() float64 // 0 up to 1
+	metrics  *Metrics
+	recorder recorder
 	slots    chan struct{}
 	wake     chan struct{}
 	sending  sync.WaitGroup
+
+	settled time.Time // when it last cancelled what has no webhook any more
 }
 
-// NewWorker returns a Worker that sends by the client.
-func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service, o Options, log *slog.Logger, now func() time.Time, newID func() uuid.UUID, random func() float64) *Worker {
+// NewWorker returns a Worker that sends by the client, and counts in the metrics.
+func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service, o Options, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() uuid.UUID, random func() float64) *Worker {
 	return &Worker{
-		db: db, client: client, webhooks: kept, options: o, log: log, now: now, newID: newID, random: random,
-		slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
+		db: db, client: client, webhooks: kept, options: o, log: log, now: now, newID: newID, random: random, metrics: metrics,
+		recorder: recorder{db: db, now: now}, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
 	}
 }
 
-// lookEvery is how often a worker looks for what is due, should it not be woken.
-const lookEvery = time.Second
+const (
+	lookEvery  = time.Second          // how often a worker looks for what is due, should it not be woken
+	claimEvery = 5 * time.Millisecond // how often it claims at most: a few at once cost little more than one
+)
 
 // Run sends until the context ends, and then finishes the requests that are under way.
 func (w *Worker) Run(ctx context.Context) {
@@ -64,19 +62,25 @@ func (w *Worker) Run(ctx context.Context) {
 	w.sending.Go(func() { w.db.Listen(listening, events.Channel, w.log, func(string) { w.rouse() }) })
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
+	pace := time.NewTicker(claimEvery)
+	defer pace.Stop()
 	for ctx.Err() == nil {
-		more, err := w.round(ctx)
+		err := w.settle(ctx)
+		more := false
+		if err == nil {
+			more, err = w.round(ctx)
+		}
 		if err != nil && ctx.Err() == nil {
 			w.log.LogAttrs(ctx, slog.LevelWarn, "deliveries wait", slog.Any("error", err))
 		}
-		if more && err == nil {
-			continue
+		if !more || err != nil {
+			select {
+			case <-ctx.Done():
+			case <-w.wake:
+			case <-look.C:
+			}
 		}
-		select {
-		case <-ctx.Done():
-		case <-w.wake:
-		case <-look.C:
-		}
+		<-pace.C
 	}
 }
 
@@ -88,149 +92,35 @@ func (w *Worker) rouse() {
 	}
 }
 
-// round claims as much as there is room for and begins to send it. It reports whether to go on at once.
+// settle cancels what has no webhook any more, now and then.
+func (w *Worker) settle(ctx context.Context) error {
+	now := w.now()
+	if now.Sub(w.settled) < lookEvery {
+		return nil
+	}
+	w.settled = now
+	return cancel(ctx, w.db, now)
+}
+
+// round claims as much as there is room for, and every test, and begins to send it. It reports whether to go on at once.
 func (w *Worker) round(ctx context.Context) (more bool, err error) {
 	room := cap(w.slots) - len(w.slots)
-	if room == 0 {
-		return false, nil
-	}
 	jobs, err := claim(ctx, w.db, w.now(), w.options.Lease, w.options.PerWebhook, room)
 	if err != nil {
 		return false, err
 	}
+	claimed := 0
 	for _, j := range jobs {
-		w.slots <- struct{}{}
+		release := func() {}
+		if !j.Test { // somebody waits for a test: it needs no slot
+			claimed++
+			w.slots <- struct{}{}
+			release = func() { <-w.slots; w.rouse() }
+		}
 		w.sending.Go(func() {
-			defer func() { <-w.slots; w.rouse() }()
+			defer release()
 			w.work(context.WithoutCancel(ctx), j)
 		})
 	}
-	return len(jobs) == room, nil
-}
-
-// job is a delivery that this worker holds the lease of.
-type job struct {
-	OrganizationID uuid.UUID `db:"organization_id"`
-	ID             uuid.UUID `db:"id"`
-	WebhookID      uuid.UUID `db:"webhook_id"`
-	EventID        uuid.UUID `db:"event_id"`
-	Attempts       int       `db:"attempts"` // before this one
-	Fence          int64     `db:"fence"`
-	Body           string    `db:"body"`
-	URL            string    `db:"url"`
-	Sealed         []byte    `db:"sealed"`
-}
-
-// work makes an attempt and records it.
-func (w *Worker) work(ctx context.Context, j job) {
-	target, err := w.webhooks.Unseal(j.WebhookID, j.Sealed, w.now())
-	if err != nil { // the lease ends, and it is tried again
-		w.log.LogAttrs(ctx, slog.LevelError, "a webhook's secrets cannot be read", slog.String("webhook_id", id.Format(id.Webhook, j.WebhookID)), slog.Any("error", err))
-		return
-	}
-	at := w.now()
-	header := w.header(j, target, at)
-	result := w.client.Post(ctx, j.URL, header, []byte(j.Body))
-	if result.Reason == outbound.Canceled {
-		return
-	}
-	a := w.attempt(j, target, at, header, result)
-	if err := record(ctx, w.db, j, a, w.outcome(j, result)); err != nil {
-		w.log.LogAttrs(ctx, slog.LevelWarn, "an attempt is not recorded, and will be made again",
-			slog.String("delivery_id", id.Format(id.Delivery, j.ID)), slog.Any("error", err))
-	}
-}
-
-func (w *Worker) header(j job, target webhooks.Target, at time.Time) http.Header {
-	header := http.Header{}
-	for name, value := range target.Headers {
-		header.Set(name, value)
-	}
-	event := id.Format(id.Event, j.EventID)
-	header.Set("Content-Type", "application/json")
-	header.Set("User-Agent", "Plotwise-Webhooks/1")
-	header.Set(signature.HeaderID, event)
-	header.Set(signature.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
-	header.Set(signature.HeaderSignature, signature.Sign(target.Secrets, event, at, []byte(j.Body)))
-	return header
-}
-
-// outcome is what an attempt makes of its delivery.
-type outcome struct {
-	state   string
-	next    *time.Time // of pending
-	gone    bool       // the webhook answered that it is no more (RFC 9110 §15.5.11)
-	endedAt *time.Time // of what is not pending any more
-}
-
-// outcome says what comes after an attempt.
-func (w *Worker) outcome(j job, r outbound.Result) outcome {
-	now := w.now()
-	switch {
-	case r.Succeeded():
-		return outcome{state: Succeeded, endedAt: &now}
-	case r.Status == http.StatusGone:
-		return outcome{state: Exhausted, endedAt: &now, gone: true}
-	case j.Attempts >= len(w.options.Schedule):
-		return outcome{state: Exhausted, endedAt: &now}
-	}
-	step := w.options.Schedule[j.Attempts]
-	next := now.Add(max(jitter(step, w.random()), min(retryAfter(r.Header, now), 2*step)))
-	return outcome{state: Pending, next: &next}
-}
-
-// jitter returns the wait ±20 %, so that deliveries that failed together retry apart.
-func jitter(wait time.Duration, random float64) time.Duration {
-	return time.Duration(float64(wait) * (0.8 + 0.4*random))
-}
-
-// retryAfter returns how long an answer asks to wait (RFC 9110 §10.2.3); 0 when it does not.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	text := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 24*60*60)) * time.Second
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, at.Sub(now))
-	}
-	return 0
-}
-
-// attempt describes what was sent and what came of it, with nothing in it that Postgres cannot hold as text.
-func (w *Worker) attempt(j job, target webhooks.Target, at time.Time, sent http.Header, r outbound.Result) Attempt {
-	shown := sent.Clone()
-	for name := range target.Headers {
-		shown.Set(name, "[hidden]")
-	}
-	milliseconds := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-	a := Attempt{
-		ID: w.newID(), Number: j.Attempts + 1, StartedAt: at, RequestHeaders: headerJSON(shown), ResponseHeaders: headerJSON(r.Header),
-		ResponseBody: plain(string(r.Body)), Truncated: r.Truncated, Error: string(r.Reason), DNS: milliseconds(r.DNS), Connect: milliseconds(r.Connect),
-		TLS: milliseconds(r.TLS), Wait: milliseconds(r.Wait), Total: milliseconds(r.Total),
-	}
-	if r.Status != 0 {
-		a.Status = &r.Status
-	}
-	if r.Address.IsValid() {
-		a.Address = r.Address.String()
-	}
-	return a
-}
-
-// headerJSON renders headers as an object, several values of one name with commas between.
-func headerJSON(h http.Header) []byte {
-	flat := map[string]string{}
-	for name := range maps.Keys(h) {
-		flat[plain(name)] = plain(strings.Join(h.Values(name), ", "))
-	}
-	text, err := json.Marshal(flat)
-	if err != nil { // strings always marshal
-		panic(fmt.Sprintf("render headers: %v", err))
-	}
-	return text
-}
-
-// plain returns a text as UTF-8 without NUL.
-func plain(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
+	return claimed > 0 && claimed == room, nil
 }

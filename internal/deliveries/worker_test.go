@@ -74,7 +74,7 @@ func TestWorker(t *testing.T) {
 	}, sent)
 	check(t, "logged response headers", map[string]string{"Content-Length": "11", "Content-Type": answered["Content-Type"], "X-Two": "a, b"}, answered)
 	check(t, "attempt", Attempt{
-		ID: a.ID, Number: 1, StartedAt: a.StartedAt, RequestHeaders: a.RequestHeaders, RequestBody: body, Status: ptr(202), ResponseHeaders: a.ResponseHeaders,
+		ID: a.ID, Number: 1, StartedAt: a.StartedAt, URL: r.URL + "/hooks?from=plotwise", RequestHeaders: a.RequestHeaders, RequestBody: body, Status: ptr(202), ResponseHeaders: a.ResponseHeaders,
 		ResponseBody: "thank you\ufffd\ufffd", Address: strings.TrimPrefix(r.URL, "http://"), Connect: a.Connect, Wait: a.Wait, Total: a.Total,
 	}, a)
 	if a.Connect <= 0 || a.Wait <= 0 || a.Total < a.Connect+a.Wait || strconv.FormatInt(a.StartedAt.Unix(), 10) != stamp || d.FinishedAt.Before(a.StartedAt) {

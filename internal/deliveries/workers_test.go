@@ -289,8 +289,8 @@ func TestClaim_finishing(t *testing.T) {
 		var second []job
 		var claiming sync.WaitGroup
 		err = postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
-			if _, err := tx.ExecContext(t.Context(), finishSQL, organizationID, first[0].ID, first[0].Fence, c.state, c.next, c.endedAt); err != nil {
-				return err
+			if held, err := finish(t.Context(), tx, []*finished{{job: first[0], outcome: c.outcome}}); err != nil || len(held) != 1 {
+				return fmt.Errorf("finish = %v, %w; want one", held, err)
 			}
 			claiming.Go(func() {
 				var err error

@@ -5,6 +5,7 @@ package events
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -83,6 +84,29 @@ func (o *Outbox) Append(tx *postgres.Tx, events ...Event) {
 	q.events = append(q.events, events...)
 }
 
+// AddTest writes a test event, the example of its type, for the transaction's caller to queue a delivery of. It has no
+// number, so the feed does not show it.
+func (o *Outbox) AddTest(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, t Type) (uuid.UUID, error) {
+	var example struct{ Data json.RawMessage }
+	if err := json.Unmarshal(t.Example, &example); err != nil {
+		return uuid.Nil, fmt.Errorf("read the example of %s: %w", t.Name, err)
+	}
+	var about struct {
+		PermitUUID uuid.UUID `json:"permit_uuid"`
+	}
+	if err := json.Unmarshal(example.Data, &about); err != nil {
+		return uuid.Nil, fmt.Errorf("read the permit of the example of %s: %w", t.Name, err)
+	}
+	w, err := o.write(Event{OrganizationID: organization, Type: t.Name, PermitUUID: about.PermitUUID, data: example.Data}, o.now())
+	if err == nil && w.reason != "" {
+		err = fmt.Errorf("the example of %s breaks its schema: %s", t.Name, w.reason)
+	}
+	if err != nil {
+		return uuid.Nil, err
+	}
+	return w.ID, insertTest(ctx, tx, w)
+}
+
 // queue is what a transaction has of events.
 type queue struct {
 	outbox *Outbox
@@ -128,17 +152,11 @@ type written struct {
 func (o *Outbox) render(events []Event) (sound, broken []written, err error) {
 	at := o.now()
 	for _, e := range events {
-		s, known := o.schemas[e.Type]
-		if !known {
-			return nil, nil, fmt.Errorf("there is no event type %q", e.Type)
-		}
-		body, err := document(e, at)
+		w, err := o.write(e, at)
 		if err != nil {
 			return nil, nil, err
 		}
-		w := written{Event: e, ID: o.newID(), Body: string(body), SchemaHash: s.hash, CreatedAt: at}
-		if err := s.check(body); err != nil {
-			w.reason = err.Error()
+		if w.reason != "" {
 			broken = append(broken, w)
 			continue
 		}
@@ -146,4 +164,21 @@ func (o *Outbox) render(events []Event) (sound, broken []written, err error) {
 	}
 	slices.SortStableFunc(sound, func(a, b written) int { return strings.Compare(a.OrganizationID.String(), b.OrganizationID.String()) })
 	return sound, broken, nil
+}
+
+// write renders an event's body and holds it against its schema.
+func (o *Outbox) write(e Event, at time.Time) (written, error) {
+	s, known := o.schemas[e.Type]
+	if !known {
+		return written{}, fmt.Errorf("there is no event type %q", e.Type)
+	}
+	body, err := document(e, at)
+	if err != nil {
+		return written{}, err
+	}
+	w := written{Event: e, ID: o.newID(), Body: string(body), SchemaHash: s.hash, CreatedAt: at}
+	if err := s.check(body); err != nil {
+		w.reason = err.Error()
+	}
+	return w, nil
 }

@@ -10,6 +10,10 @@ insert into events (organization_id, id, number, type, permit_uuid, body, schema
 select * from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as uuid[]), cast($6 as text[]),
     cast($7 as bytea[]), cast($8 as timestamptz[]))
 
+-- name: insertTest
+insert into events (organization_id, id, type, permit_uuid, body, schema_hash, created_at)
+values ($1, $2, $3, $4, $5, $6, $7)
+
 -- name: deliver
 -- What is paused waits; what is disabled is told nothing.
 insert into deliveries (organization_id, id, webhook_id, event_id, next_attempt_at, created_at)
@@ -41,7 +45,7 @@ with old as (
     delete from events e using old where e.organization_id = old.organization_id and e.id = old.id
     returning e.organization_id, e.number
 ), numbers as (
-    select organization_id, max(number) as number from gone group by organization_id order by organization_id
+    select organization_id, max(number) as number from gone where number is not null group by organization_id order by organization_id
 ), counted as (
     update event_counters c set pruned = greatest(c.pruned, n.number) from numbers n where c.organization_id = n.organization_id
 )

@@ -54,7 +54,7 @@ const lookEvery = time.Second
 // events after that number were deleted.
 func (f *Feed) List(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
 	deadline := f.now().Add(q.Wait)
-	woken, forget := f.hub.subscribe(organization)
+	woken, forget := f.hub.Subscribe(organization)
 	defer forget()
 	for {
 		b, err := f.next(ctx, organization, q)

@@ -46,7 +46,8 @@ func (h *Hub) wake(organization uuid.UUID) {
 	}
 }
 
-func (h *Hub) subscribe(organization uuid.UUID) (woken <-chan struct{}, forget func()) {
+// Subscribe returns a channel that gets something whenever there is news of the organization, until it is forgotten.
+func (h *Hub) Subscribe(organization uuid.UUID) (woken <-chan struct{}, forget func()) {
 	c := make(chan struct{}, 1)
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -19,6 +19,7 @@ var (
 	statements    = postgres.ParseStatements(sqlText)
 	numberSQL     = statements.Get("number")
 	insertSQL     = statements.Get("insert")
+	insertTestSQL = statements.Get("insertTest")
 	deliverSQL    = statements.Get("deliver")
 	notifySQL     = statements.Get("notify")
 	quarantineSQL = statements.Get("quarantine")
@@ -82,6 +83,13 @@ func insert(ctx context.Context, tx *postgres.Tx, batch []written) error {
 	}
 	if _, err := tx.ExecContext(ctx, deliverSQL, pq.Array(organizations), pq.Array(ids), pq.Array(types), pq.Array(times)); err != nil {
 		return fmt.Errorf("queue the deliveries of %d events: %w", len(batch), err)
+	}
+	return nil
+}
+
+func insertTest(ctx context.Context, tx *postgres.Tx, w written) error {
+	if _, err := tx.ExecContext(ctx, insertTestSQL, w.OrganizationID, w.ID, w.Type, w.PermitUUID, w.Body, w.SchemaHash, w.CreatedAt); err != nil {
+		return fmt.Errorf("write a test event: %w", err)
 	}
 	return nil
 }

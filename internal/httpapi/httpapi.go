@@ -59,6 +59,7 @@ type Options struct {
 	Hub               *events.Hub
 	Meter             *usage.Meter       // nil: requests are not counted
 	Caller            *identity.Identity // of every request, for measurements: no key is asked for and no limit holds; nil in service
+	TestWait          time.Duration      // how long a test event may take
 	ExportTimeout     time.Duration      // how long a client may take for one page of an export; 0 for 30 s
 	Now               func() time.Time
 	NewID             func() uuid.UUID
@@ -160,6 +161,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 	if h.Types, err = eventTypes(); err != nil {
 		return nil, err
 	}
+	h.deliveryHandlers = deliveryHandlers{deliveries.Handlers{Deliveries: deliveries.NewService(o.DB, o.Outbox, o.Hub, h.Types, o.TestWait, o.Now)}}
 	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(h, nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return e, nil
 }
@@ -174,7 +176,6 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 		noteHandlers:         noteHandlers{notes.Handlers{Notes: notes.NewService(o.DB, o.Now, o.NewID)}},
 		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Track, o.Now, o.NewID)}},
 		contactHandlers:      contactHandlers{contacts.Handlers{Contacts: found}},
-		deliveryHandlers:     deliveryHandlers{deliveries.Handlers{Deliveries: deliveries.NewService(o.DB, o.Now)}},
 		webhookHandlers:      webhookHandlers{webhooks.Handlers{Webhooks: webhooks.NewService(o.DB, o.Box, o.AllowNets, o.Now, o.NewID)}},
 		eventHandlers:        eventHandlers{events.Handlers{Feed: events.NewFeed(o.DB, o.Hub, o.Now)}},
 	}

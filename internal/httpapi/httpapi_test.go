@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -68,8 +69,11 @@ type world struct {
 	hub           *events.Hub
 	organization  uuid.UUID
 	exportTimeout time.Duration
+	testWait      time.Duration
 	limits        httpapi.Limits
 	meter         *usage.Meter
+	box           *secret.Box
+	allowNets     []netip.Prefix
 	key           string // with every permission
 }
 
@@ -93,7 +97,7 @@ func newWorld(t *testing.T) *world {
 // newWorldWith changes the world before it is served.
 func newWorldWith(t *testing.T, change func(w *world)) *world {
 	t.Helper()
-	w := &world{db: pgtest.Open(t), log: &logBuffer{}, hub: events.NewHub()}
+	w := &world{db: pgtest.Open(t), log: &logBuffer{}, hub: events.NewHub(), box: newBox(t), testWait: 20 * time.Millisecond}
 	w.limits = httpapi.Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 1000, InFlight: 1000}
 	w.meter = usage.NewMeter(w.db, apikeys.NewService(w.db, nowUTC, newID).Touch, nowUTC, newID())
 	w.importRows(t, rows)
@@ -142,7 +146,8 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, Limits: w.limits, Meter: w.meter, Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), nowUTC, newID), Hub: w.hub, Box: newBox(t), Now: time.Now, NewID: newID,
+		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, TestWait: w.testWait, Limits: w.limits, Meter: w.meter,
+		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), nowUTC, newID), Hub: w.hub, Box: w.box, AllowNets: w.allowNets, Now: time.Now, NewID: newID,
 	})
 	if err != nil {
 		t.Fatal(err)

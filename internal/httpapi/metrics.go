@@ -44,6 +44,9 @@ func (m *Metrics) Quarantined(count func() uint64) {
 	}, func() float64 { return float64(count()) }))
 }
 
+// Register adds what others count.
+func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
+
 func (m *Metrics) observe(operation string, status int, took time.Duration) {
 	if operation == "" {
 		operation = "none" // outside /v1, or no such route

@@ -178,8 +178,8 @@ var permissions = map[string]identity.Permission{
 	"listAPIKeys": "admin", "createAPIKey": "admin", "getAPIKey": "admin", "revokeAPIKey": "admin", "rotateAPIKey": "admin",
 	"listDeliveries": "admin", "listWebhookDeliveries": "admin", "getDelivery": "admin", "retryDelivery": "admin",
 	"listWebhooks": "admin", "createWebhook": "admin", "getWebhook": "admin", "updateWebhook": "admin", "deleteWebhook": "admin",
-	"rotateWebhookSecret": "admin",
-	"listEvents":          "read", "listEventTypes": "read",
+	"rotateWebhookSecret": "admin", "testWebhook": "admin", "recoverWebhook": "admin",
+	"listEvents": "read", "listEventTypes": "read",
 	"listUsage": "admin", "listUsageEndpoints": "admin", "listUsageErrors": "admin",
 }
 

@@ -54,12 +54,17 @@ func (k *Keys) Claim(ctx context.Context, tx *postgres.Tx, r Request) (*Answer, 
 		return nil, err
 	}
 	if !claimed {
-		return nil, inHeader(problem.Conflict, "idempotency_key_in_use",
-			"A request with this Idempotency-Key is being carried out; send this one again in a moment.", "must not be in use by a request under way")
+		return nil, errInUse
 	}
 	kept, err := get(ctx, tx, r, k.now().Add(-keep))
 	if err != nil || kept == nil {
 		return nil, err
+	}
+	if kept.Status == underWay {
+		if k.now().Sub(kept.CreatedAt) < longest {
+			return nil, errInUse
+		}
+		return nil, nil
 	}
 	if !bytes.Equal(kept.BodyHash, hash(r.Body)) {
 		return nil, inHeader(problem.Unprocessable, "idempotency_key_reused",
@@ -71,12 +76,29 @@ func (k *Keys) Claim(ctx context.Context, tx *postgres.Tx, r Request) (*Answer, 
 	return &kept.Answer, nil
 }
 
+var errInUse = inHeader(problem.Conflict, "idempotency_key_in_use",
+	"A request with this Idempotency-Key is being carried out; send this one again in a moment.", "must not be in use by a request under way")
+
 func alreadyShown(of string) error {
 	p := inHeader(problem.Conflict, "secret_already_shown",
 		fmt.Sprintf("The answer to this Idempotency-Key held a secret, which is shown once; it was about %s.", of), "must be new for a new secret")
 	p.Details[0].Value = of
 	return p
 }
+
+// underWay is the status of a request whose answer is to come.
+const underWay = 0
+
+// longest is how long a request may be under way after its transaction; later than that its server has died.
+const longest = time.Minute
+
+// Begin marks a claimed request as under way beyond the transaction. Its answer is to be kept, or the mark dropped.
+func (k *Keys) Begin(ctx context.Context, tx *postgres.Tx, r Request) error {
+	return put(ctx, tx, r, Answer{Status: underWay}, k.now())
+}
+
+// Drop forgets a request that failed: it may be sent again.
+func (k *Keys) Drop(ctx context.Context, tx *postgres.Tx, r Request) error { return drop(ctx, tx, r) }
 
 // Keep stores the answer to a claimed request, without its body when that shows a secret, and forgets a few of the
 // organization's that have had their time.

@@ -294,3 +294,46 @@ func TestKeys_Keep_forgets(t *testing.T) {
 		t.Errorf("a request of the last day again = %+v, %v; want its answer", kept, err)
 	}
 }
+
+// begin claims a request and marks it.
+func (w *world) begin(t *testing.T, r Request) {
+	t.Helper()
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		if kept, err := w.Claim(t.Context(), tx, r); kept != nil || err != nil {
+			return fmt.Errorf("Claim = %+v, %w; want it carried out", kept, err)
+		}
+		return w.Begin(t.Context(), tx, r)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What is marked as under way is in use until its answer is kept, it is dropped, or its server must have died.
+func TestKeys_Begin(t *testing.T) {
+	for name, c := range map[string]struct {
+		end  func(w *world, tx *postgres.Tx) error
+		kept *Answer // afterwards
+	}{
+		"kept":    {func(w *world, tx *postgres.Tx) error { return w.Keep(t.Context(), tx, request(), created) }, &created},
+		"dropped": {func(w *world, tx *postgres.Tx) error { return w.Drop(t.Context(), tx, request()) }, nil},
+		"died":    {func(w *world, _ *postgres.Tx) error { w.now = noon.Add(time.Minute); return nil }, nil},
+	} {
+		w := newWorld(t)
+		w.begin(t, request())
+		var p *problem.Error
+		if _, err := w.do(t.Context(), request(), created); !errors.As(err, &p) || p.Code != "idempotency_key_in_use" {
+			t.Errorf("%s: Claim meanwhile = %v, want idempotency_key_in_use", name, err)
+		}
+		if err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error { return c.end(w, tx) }); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.do(t.Context(), request(), created)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.kept, got); diff != "" {
+			t.Errorf("%s: Claim afterwards (-want +got):\n%s", name, diff)
+		}
+	}
+}

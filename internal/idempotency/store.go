@@ -22,12 +22,14 @@ var (
 	tryLockSQL = statements.Get("tryLock")
 	getSQL     = statements.Get("get")
 	putSQL     = statements.Get("put")
+	dropSQL    = statements.Get("drop")
 	forgetSQL  = statements.Get("forget")
 )
 
 type kept struct {
 	Answer
-	BodyHash []byte `db:"body_hash"`
+	BodyHash  []byte    `db:"body_hash"`
+	CreatedAt time.Time `db:"created_at"`
 }
 
 // keyHash returns what stands for an idempotency key in the database: a client may send a secret as one.
@@ -56,6 +58,13 @@ func put(ctx context.Context, q postgres.Querier, r Request, a Answer, at time.T
 	_, err := q.ExecContext(ctx, putSQL, r.OrganizationID, r.Method, r.Path, keyHash(r.Key), hash(r.Body), a.Status, a.Location, a.ETag, a.Body, at, a.SecretOf)
 	if err != nil {
 		return fmt.Errorf("keep the answer of an idempotency key: %w", err)
+	}
+	return nil
+}
+
+func drop(ctx context.Context, q postgres.Querier, r Request) error {
+	if _, err := q.ExecContext(ctx, dropSQL, r.OrganizationID, r.Method, r.Path, keyHash(r.Key)); err != nil {
+		return fmt.Errorf("drop an idempotency key: %w", err)
 	}
 	return nil
 }

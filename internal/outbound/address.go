@@ -70,8 +70,8 @@ func transport(resolver *net.Resolver, check func(netip.AddrPort) error) *http.T
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}, // finds dead connections
 		DisableCompression:     true,                                                                               // so that a small answer cannot become a big one
 		MaxResponseHeaderBytes: maxHeaderBytes,
-		MaxIdleConns:           100,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConns:           500,
+		MaxIdleConnsPerHost:    16,
 		IdleConnTimeout:        30 * time.Second,
 	}
 }

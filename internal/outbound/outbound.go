@@ -71,7 +71,7 @@ func (c *Client) Close() {
 func (c *Client) Post(ctx context.Context, url string, header http.Header, body []byte) Result {
 	start := c.now()
 	r := Result{Reason: Refused}
-	if d := CheckURL(url, c.allowed); d != nil {
+	if d := checkURL(url, func(h host) bool { return contains(c.allowed, h.address) || (h.name != "" && len(c.allowed) > 0) }); d != nil {
 		r.Cause = fmt.Errorf("the URL %s", d.Message)
 	} else {
 		r = c.post(ctx, url, header, body)

@@ -15,11 +15,21 @@ const maxURLBytes = 2048
 // privateNames are the domains whose hosts are never public (RFC 6761, 6762, 8375; *.internal holds the clouds' metadata).
 var privateNames = []string{"localhost", "localdomain", "local", "internal", "home.arpa"}
 
+// exampleNames are the domains that nobody has (RFC 2606 §3).
+var exampleNames = []string{"example", "example.com", "example.net", "example.org"}
+
 // CheckURL returns the rule that a URL breaks and what would be right, for the caller to add its pointer to, or nil. The
 // codes are maxLength, uri, credentials, fragment, host, https, port and public. It asks no DNS: what a name leads to is
 // judged whenever Client dials it. Where networks are allowed, their addresses take http and any port, and a name may be
-// theirs.
+// theirs: but not one of those that documentation is written with.
 func CheckURL(text string, allowed []netip.Prefix) *problem.Detail {
+	return checkURL(text, func(h host) bool {
+		return contains(allowed, h.address) || (h.name != "" && len(allowed) > 0 && !h.within(exampleNames))
+	})
+}
+
+// checkURL is CheckURL with who may be where others may not.
+func checkURL(text string, open func(host) bool) *problem.Detail {
 	if len(text) > maxURLBytes {
 		return broken("maxLength", "must have at most 2,048 characters")
 	}
@@ -37,7 +47,7 @@ func CheckURL(text string, allowed []netip.Prefix) *problem.Detail {
 	if d != nil {
 		return d
 	}
-	return host.check(u, allowed)
+	return host.check(u, open(host))
 }
 
 func broken(code, message string) *problem.Detail {
@@ -95,8 +105,7 @@ func wellFormed(label string) bool {
 }
 
 // check holds the host, and what depends on it, against the rules.
-func (h host) check(u *url.URL, allowed []netip.Prefix) *problem.Detail {
-	open := contains(allowed, h.address) || (h.name != "" && len(allowed) > 0)
+func (h host) check(u *url.URL, open bool) *problem.Detail {
 	switch {
 	case u.Scheme != "https" && (!open || u.Scheme != "http"):
 		return broken("https", "must start with https://")
@@ -113,8 +122,13 @@ func (h host) public() bool {
 	if h.name == "" {
 		return judge(netip.AddrPortFrom(h.address, ports[0]), nil) == nil
 	}
-	return strings.Contains(h.name, ".") && !slices.ContainsFunc(privateNames, func(private string) bool {
-		return h.name == private || strings.HasSuffix(h.name, "."+private)
+	return strings.Contains(h.name, ".") && !h.within(privateNames)
+}
+
+// within reports whether a name is of one of the domains.
+func (h host) within(domains []string) bool {
+	return slices.ContainsFunc(domains, func(domain string) bool {
+		return h.name == domain || strings.HasSuffix(h.name, "."+domain)
 	})
 }
 

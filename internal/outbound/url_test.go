@@ -215,7 +215,9 @@ func TestCheckURL_allowed(t *testing.T) {
 		"http://[fd00::1]:65535/":             "",
 		"http://localhost:9000/":              "",
 		"http://receiver/":                    "",
-		"http://hooks.example.com:9000/":      "", // which may be a name of theirs
+		"http://hooks.plotwise.us:9000/":      "", // which may be a name of theirs
+		"http://hooks.example.com/":           "https",
+		"https://hooks.example.com:22/":       "port",
 		"https://hooks.example.com/":          "",
 		"https://93.184.215.14/":              "",
 		"http://93.184.215.14/":               "https",

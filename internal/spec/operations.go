@@ -23,6 +23,7 @@ type Operation struct {
 	BodyRequired bool
 	Streams      bool   // its success is a file, sent while it is made
 	Secret       string // JSON pointer to the secret that its success shows, this once; "" when there is none
+	Waits        bool   // its success waits for what others do, so that no transaction may stay open
 }
 
 // Parameter is a parameter of an operation.
@@ -86,7 +87,7 @@ func (d *Document) Operations() []Operation {
 			}
 			at := "#/paths/" + fragment(path)
 			op := Operation{ID: scalar(node, "operationId"), Method: strings.ToUpper(method), Path: path, Permission: permission(node)}
-			op.Streams, op.Secret = streams(node), scalar(node, "x-secret")
+			op.Streams, op.Secret, op.Waits = streams(node), scalar(node, "x-secret"), scalar(node, "x-waits") == "true"
 			op.Parameters = append(d.parameters(item, at), d.parameters(node, at+"/"+method)...)
 			d.body(node, at+"/"+method, &op)
 			operations = append(operations, op)
