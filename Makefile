@@ -66,5 +66,5 @@ contract-diff: ## List in Markdown what changed in the specification since BASE,
 check: generated lint test ## All that has to pass before a change goes in
 
 .PHONY: bench
-bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission: that alone)
+bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)
 	@$(GO) run ./internal/bench $(ONLY)

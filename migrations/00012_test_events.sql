@@ -19,3 +19,17 @@ alter table attempts add column url text not null default ''; -- where it was se
 alter table idempotency_keys
     drop constraint idempotency_keys_status_check,
     add constraint idempotency_keys_status_check check (status = 0 or status between 200 and 299);
+
+-- leases are the deliveries that a worker is at: few, while deliveries are many and are written once an attempt.
+create table leases (
+    organization_id uuid        not null,
+    delivery_id     uuid        not null,
+    webhook_id      uuid        not null,
+    fence           bigint      not null generated always as identity, -- tells a worker's lease from that of the one before
+    until           timestamptz not null,
+    primary key (organization_id, delivery_id)
+);
+
+create index leases_webhook_idx on leases (organization_id, webhook_id);
+
+alter table deliveries drop column leased_until, drop column fence;

@@ -1,5 +1,5 @@
-// Command bench measures imports against what Postgres can do at most with the same rows, and what letting requests in
-// costs, on this machine, in turns. With the argument "admission" it measures that alone.
+// Command bench measures imports against what Postgres can do at most with the same rows, what letting requests in costs,
+// and sending to webhooks, on this machine, in turns. With the argument "admission" or "deliveries" it measures that alone.
 // The city's files come from the directory that PLOTWISE_BENCH_DATA names (austin/*.csv.gz below it); without it the
 // rows are generated.
 package main
@@ -48,11 +48,15 @@ func run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = server.Stop(context.WithoutCancel(ctx)) }()
-	files, err := load()
-	if err != nil {
-		return err
+	b := &bench{server: server}
+	if len(os.Args) > 1 {
+		b.only = os.Args[1]
 	}
-	b := &bench{server: server, files: files, admissionOnly: len(os.Args) > 1 && os.Args[1] == "admission"}
+	if b.only != "deliveries" {
+		if b.files, err = load(); err != nil {
+			return err
+		}
+	}
 	for round := range rounds {
 		if err := b.round(ctx, round); err != nil {
 			return err
@@ -117,7 +121,8 @@ type bench struct {
 	files                        [][]byte
 	first, again, insert, copied []float64 // seconds
 	costs                        conditionTimes
-	admissionOnly                bool         // the other measurements are left out
+	deliveries                   deliveryTimes
+	only                         string       // which measurement; "" for all
 	admitted, waved              atomic.Int64 // lists answered with authentication, limits and metering, and without
 }
 
@@ -128,11 +133,14 @@ func (b *bench) round(ctx context.Context, round int) error {
 		return err
 	}
 	defer db.Close()
-	if b.admissionOnly {
+	switch b.only {
+	case "admission":
 		if _, err := b.importAll(ctx, db); err != nil {
 			return err
 		}
 		return b.admissionCost(ctx, db)
+	case "deliveries":
+		return b.deliveryCost(ctx, db)
 	}
 	for _, times := range []*[]float64{&b.first, &b.again} {
 		took, err := b.importAll(ctx, db)
@@ -147,6 +155,9 @@ func (b *bench) round(ctx context.Context, round int) error {
 	if err := b.conditionCosts(ctx, db); err != nil {
 		return err
 	}
+	if err := b.deliveryCost(ctx, db); err != nil {
+		return err
+	}
 	return b.baselines(ctx, db)
 }
 
@@ -159,7 +170,7 @@ func (b *bench) open(ctx context.Context, name string) (*postgres.DB, error) {
 	if _, err := admin.ExecContext(ctx, "create database "+name); err != nil {
 		return nil, err
 	}
-	db, err := postgres.Open(postgres.Options{URL: b.server.URL(name), MaxConnections: 4})
+	db, err := postgres.Open(postgres.Options{URL: b.server.URL(name), MaxConnections: 20})
 	if err != nil {
 		return nil, err
 	}
@@ -285,8 +296,12 @@ func (b *bench) report() error {
 		o, t := least(ours), least(theirs)
 		fmt.Printf("%-62s %7.2fs %7.2fs %6.2f (at least %.2f)\n", what, o, t, t/o, bar)
 	}
-	if b.admissionOnly {
+	switch b.only {
+	case "admission":
 		b.reportAdmission()
+		return nil
+	case "deliveries":
+		b.reportDeliveries()
 		return nil
 	}
 	row("first import ÷ INSERT … SELECT of the prepared rows", b.first, b.insert, 0.40)
@@ -298,6 +313,7 @@ func (b *bench) report() error {
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a company condition, %d permits found", c.found[0]), least(c.company))
 	fmt.Printf("%-62s %7.2fs (at most 2.00 s)\n", fmt.Sprintf("create a location condition, %d permits found", c.found[1]), least(c.location))
 	b.reportAdmission()
+	b.reportDeliveries()
 	fmt.Printf("%-62s %d\n", "permits that match the conditions", c.matches)
 	fmt.Printf("%-62s %s\n", "peak memory of this process, which also holds the files' rows", rss)
 	return nil

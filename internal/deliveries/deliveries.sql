@@ -1,3 +1,7 @@
+-- name: relax
+-- What a crash of Postgres loses of the last moments is done once more: events and deliveries themselves are not written here.
+select set_config('synchronous_commit', 'off', true)
+
 -- name: lockClaims
 select pg_advisory_xact_lock(hashtextextended('claim deliveries', 0)) -- one worker claims at a time, so that limits are exact
 
@@ -5,44 +9,54 @@ select pg_advisory_xact_lock(hashtextextended('claim deliveries', 0)) -- one wor
 update deliveries d set state = 'cancelled', reason = coalesce(
         (select case w.state when 'disabled' then 'the webhook was disabled' end from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id),
         'the webhook was deleted'),
-    next_attempt_at = null, leased_until = null, finished_at = $1
-where d.state = 'pending' and (d.leased_until is null or d.leased_until <= $1) and not exists (
-    select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.state <> 'disabled')
+    next_attempt_at = null, finished_at = $1
+where d.state = 'pending'
+    and not exists (select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.state <> 'disabled')
+    and not exists (select from leases l where l.organization_id = d.organization_id and l.delivery_id = d.id and l.until > $1)
+
+-- name: endLeases
+delete from leases where until <= $1
 
 -- name: claim
--- Of each webhook as many as it has room for; organizations take turns. A test waits for nobody, and goes to a webhook that
--- is paused too.
-with due as (
-    select d.organization_id, d.id, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
-    from webhooks w
-    cross join lateral (
-        select greatest(0, $3 - count(*)) as room from deliveries r
-        where r.organization_id = w.organization_id and r.webhook_id = w.id and r.state = 'pending' and r.leased_until > $1 and not r.test
-    ) running
-    cross join lateral (
-        select p.organization_id, p.id, p.next_attempt_at from deliveries p
-        where p.organization_id = w.organization_id and p.webhook_id = w.id and p.state = 'pending' and p.next_attempt_at <= $1 and not p.test
-            and (p.leased_until is null or p.leased_until <= $1)
-        order by p.next_attempt_at
-        limit running.room
-    ) d
-    where w.state = 'active'
-), chosen as (
-    (select organization_id, id from due order by turn, random() limit $4) -- or with room for one, the same organization would always be first
+-- Of each webhook that something waits for, as many as it has room for; organizations take turns. A test waits for nobody,
+-- and goes to a webhook that is paused too.
+with recursive waiting as (
+    (select organization_id, webhook_id from deliveries where state = 'pending' order by organization_id, webhook_id limit 1)
     union all
-    select t.organization_id, t.id from deliveries t
+    select n.organization_id, n.webhook_id from waiting
+    cross join lateral (
+        select organization_id, webhook_id from deliveries
+        where state = 'pending' and (organization_id, webhook_id) > (waiting.organization_id, waiting.webhook_id)
+        order by organization_id, webhook_id limit 1
+    ) n
+), due as (
+    select d.organization_id, d.id, d.webhook_id, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
+    from waiting
+    join webhooks w on w.organization_id = waiting.organization_id and w.id = waiting.webhook_id and w.state = 'active'
+    cross join lateral (
+        select p.organization_id, p.id, p.webhook_id, p.next_attempt_at from deliveries p
+        where p.organization_id = w.organization_id and p.webhook_id = w.id and p.state = 'pending' and p.next_attempt_at <= $1 and not p.test
+            and not exists (select from leases l where l.organization_id = p.organization_id and l.delivery_id = p.id)
+        order by p.next_attempt_at
+        limit greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id))
+    ) d
+), chosen as (
+    (select organization_id, id, webhook_id from due order by turn, random() limit $4) -- or with room for one, the same organization would always be first
+    union all
+    select t.organization_id, t.id, t.webhook_id from deliveries t
     join webhooks w on w.organization_id = t.organization_id and w.id = t.webhook_id and w.state <> 'disabled'
-    where t.state = 'pending' and t.test and t.next_attempt_at <= $1 and (t.leased_until is null or t.leased_until <= $1)
+    where t.state = 'pending' and t.test and t.next_attempt_at <= $1
+        and not exists (select from leases l where l.organization_id = t.organization_id and l.delivery_id = t.id)
 ), leased as (
-    update deliveries d set leased_until = $2, fence = d.fence + 1
-    from chosen c
-    where d.organization_id = c.organization_id and d.id = c.id and d.next_attempt_at <= $1 -- a late worker may just have finished it
-    returning d.organization_id, d.id, d.webhook_id, d.event_id, d.test, d.attempts, d.tries, d.fence, d.created_at
+    insert into leases (organization_id, delivery_id, webhook_id, until)
+    select organization_id, id, webhook_id, $2 from chosen
+    returning organization_id, delivery_id, fence
 )
-select l.organization_id, l.id, l.webhook_id, l.event_id, l.test, l.attempts, l.tries, l.fence, l.created_at, e.body, w.url, w.sealed
+select d.organization_id, d.id, d.webhook_id, d.event_id, d.test, d.attempts, d.tries, l.fence, d.created_at, e.body, w.url, w.sealed
 from leased l
-join events e on e.organization_id = l.organization_id and e.id = l.event_id
-join webhooks w on w.organization_id = l.organization_id and w.id = l.webhook_id
+join deliveries d on d.organization_id = l.organization_id and d.id = l.delivery_id
+join events e on e.organization_id = d.organization_id and e.id = d.event_id
+join webhooks w on w.organization_id = d.organization_id and w.id = d.webhook_id
 
 -- name: insertAttempts
 -- What is there already was written before: only the news of the commit was lost.
@@ -59,11 +73,17 @@ on conflict do nothing
 
 -- name: finish
 -- Returns the deliveries that this worker still had the lease of.
+with held as (
+    delete from leases l
+    using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]))
+        as u (organization_id, id, fence, state, next, ended)
+    where l.organization_id = u.organization_id and l.delivery_id = u.id and l.fence = u.fence
+    returning u.*
+)
 update deliveries d
-set state = u.state, attempts = d.attempts + 1, tries = d.tries + 1, next_attempt_at = u.next, leased_until = null, finished_at = u.ended
-from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]))
-    as u (organization_id, id, fence, state, next, ended)
-where d.organization_id = u.organization_id and d.id = u.id and d.fence = u.fence and d.state = 'pending'
+set state = h.state, attempts = d.attempts + 1, tries = d.tries + 1, next_attempt_at = h.next, finished_at = h.ended
+from held h
+where d.organization_id = h.organization_id and d.id = h.id and d.state = 'pending'
 returning d.id
 
 -- name: disable
@@ -147,16 +167,20 @@ returning id
 
 -- name: cancelTest
 update deliveries set state = 'cancelled', reason = 'no worker sent it in time', next_attempt_at = null, finished_at = $3
-where organization_id = $1 and id = $2 and state = 'pending' and leased_until is null
+where organization_id = $1 and id = $2 and state = 'pending' and not exists (select from leases where organization_id = $1 and delivery_id = $2)
 
 -- name: notify
 select pg_notify($1, cast($2 as text))
 
 -- name: measure
 -- What is paused waits by the customer's wish, and is not due.
-select count(*) filter (where leased_until > $1) as sending,
-       count(*) filter (where next_attempt_at <= $1 and not coalesce(leased_until > $1, false)) as due,
-       count(*) filter (where next_attempt_at > $1 and not coalesce(leased_until > $1, false)) as scheduled,
-       coalesce(extract(epoch from $1 - min(next_attempt_at) filter (where next_attempt_at <= $1 and not coalesce(leased_until > $1, false))), 0) as oldest
-from deliveries d
-where state = 'pending' and exists (select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.state = 'active')
+with waiting as (
+    select d.next_attempt_at <= $1 as due, d.next_attempt_at,
+        exists (select from leases l where l.organization_id = d.organization_id and l.delivery_id = d.id and l.until > $1) as leased
+    from deliveries d
+    join webhooks w on w.organization_id = d.organization_id and w.id = d.webhook_id and w.state = 'active'
+    where d.state = 'pending'
+)
+select count(*) filter (where leased) as sending, count(*) filter (where due and not leased) as due, count(*) filter (where not due and not leased) as scheduled,
+       coalesce(extract(epoch from $1 - min(next_attempt_at) filter (where due and not leased)), 0) as oldest
+from waiting

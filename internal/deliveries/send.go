@@ -38,17 +38,19 @@ type job struct {
 	Sealed         []byte    `db:"sealed"`
 }
 
-// work makes an attempt and records it.
-func (w *Worker) work(ctx context.Context, j job) {
+// work makes an attempt, releases what that took, and records it.
+func (w *Worker) work(ctx context.Context, j job, release func()) {
 	lease := w.now().Add(w.options.Lease)
 	target, err := w.webhooks.Unseal(j.WebhookID, j.Sealed, w.now())
 	if err != nil { // the lease ends, and it is tried again
+		release()
 		w.log.LogAttrs(ctx, slog.LevelError, "a webhook's secrets cannot be read", slog.String("webhook_id", id.Format(id.Webhook, j.WebhookID)), slog.Any("error", err))
 		return
 	}
 	at := w.now()
 	header := w.header(j, target, at)
 	result := w.client.Post(ctx, j.URL, header, []byte(j.Body))
+	release()
 	if result.Reason == outbound.Canceled {
 		return
 	}

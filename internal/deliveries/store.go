@@ -22,8 +22,10 @@ var sqlText string
 
 var (
 	statements         = postgres.ParseStatements(sqlText)
+	relaxSQL           = statements.Get("relax")
 	lockClaimsSQL      = statements.Get("lockClaims")
 	cancelSQL          = statements.Get("cancel")
+	endLeasesSQL       = statements.Get("endLeases")
 	claimSQL           = statements.Get("claim")
 	insertAttemptsSQL  = statements.Get("insertAttempts")
 	finishSQL          = statements.Get("finish")
@@ -48,12 +50,26 @@ func cancel(ctx context.Context, q postgres.Querier, now time.Time) error {
 	return nil
 }
 
+// relax lets the transaction's commit be told before it is on the disk.
+func relax(ctx context.Context, tx *postgres.Tx) error {
+	if _, err := tx.ExecContext(ctx, relaxSQL); err != nil {
+		return fmt.Errorf("relax a commit: %w", err)
+	}
+	return nil
+}
+
 // claim leases what is due, room of it at most, and every test.
 func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Duration, perWebhook, room int) ([]job, error) {
 	var jobs []job
 	err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		if err := relax(ctx, tx); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, lockClaimsSQL); err != nil {
 			return fmt.Errorf("wait for a turn to claim deliveries: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, endLeasesSQL, now); err != nil {
+			return fmt.Errorf("end leases: %w", err)
 		}
 		if err := tx.SelectContext(ctx, &jobs, claimSQL, now, now.Add(lease), perWebhook, room); err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
@@ -66,6 +82,9 @@ func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Durat
 // record notes attempts and what they make of their deliveries, but for those that somebody else has the lease of by now.
 func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
 	return postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		if err := relax(ctx, tx); err != nil {
+			return err
+		}
 		if err := insertAttempts(ctx, tx, batch); err != nil {
 			return err
 		}

@@ -50,8 +50,11 @@ func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service,
 }
 
 const (
-	lookEvery  = time.Second          // how often a worker looks for what is due, should it not be woken
-	claimEvery = 5 * time.Millisecond // how often it claims at most: a few at once cost little more than one
+	lookEvery = time.Second // how often a worker looks for what is due, should it not be woken
+
+	// How often it claims while there is much to do.
+	claimAtMost  = 5 * time.Millisecond
+	claimAtLeast = 20 * time.Millisecond
 )
 
 // Run sends until the context ends, and then finishes the requests that are under way.
@@ -62,25 +65,30 @@ func (w *Worker) Run(ctx context.Context) {
 	w.sending.Go(func() { w.db.Listen(listening, events.Channel, w.log, func(string) { w.rouse() }) })
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	pace := time.NewTicker(claimEvery)
-	defer pace.Stop()
 	for ctx.Err() == nil {
-		err := w.settle(ctx)
-		more := false
-		if err == nil {
-			more, err = w.round(ctx)
-		}
+		found, err := w.round(ctx)
 		if err != nil && ctx.Err() == nil {
 			w.log.LogAttrs(ctx, slog.LevelWarn, "deliveries wait", slog.Any("error", err))
 		}
-		if !more || err != nil {
-			select {
-			case <-ctx.Done():
-			case <-w.wake:
-			case <-look.C:
-			}
+		if found > 0 {
+			w.pause(ctx)
+			continue
 		}
-		<-pace.C
+		select {
+		case <-ctx.Done():
+		case <-w.wake:
+		case <-look.C:
+		}
+	}
+}
+
+// pause waits a little, and a little more for half of the slots: many deliveries are claimed for the price of a few.
+func (w *Worker) pause(ctx context.Context) {
+	for waited := time.Duration(0); ctx.Err() == nil && waited < claimAtLeast; waited += claimAtMost {
+		time.Sleep(claimAtMost)
+		if 2*len(w.slots) <= cap(w.slots) {
+			return
+		}
 	}
 }
 
@@ -92,35 +100,25 @@ func (w *Worker) rouse() {
 	}
 }
 
-// settle cancels what has no webhook any more, now and then.
-func (w *Worker) settle(ctx context.Context) error {
-	now := w.now()
-	if now.Sub(w.settled) < lookEvery {
-		return nil
+// round claims as much as there is room for, and every test, and begins to send it. It returns how much that was.
+func (w *Worker) round(ctx context.Context) (found int, err error) {
+	if now := w.now(); now.Sub(w.settled) >= lookEvery {
+		w.settled = now
+		if err := cancel(ctx, w.db, now); err != nil {
+			return 0, err
+		}
 	}
-	w.settled = now
-	return cancel(ctx, w.db, now)
-}
-
-// round claims as much as there is room for, and every test, and begins to send it. It reports whether to go on at once.
-func (w *Worker) round(ctx context.Context) (more bool, err error) {
-	room := cap(w.slots) - len(w.slots)
-	jobs, err := claim(ctx, w.db, w.now(), w.options.Lease, w.options.PerWebhook, room)
+	jobs, err := claim(ctx, w.db, w.now(), w.options.Lease, w.options.PerWebhook, cap(w.slots)-len(w.slots))
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	claimed := 0
 	for _, j := range jobs {
 		release := func() {}
 		if !j.Test { // somebody waits for a test: it needs no slot
-			claimed++
 			w.slots <- struct{}{}
 			release = func() { <-w.slots; w.rouse() }
 		}
-		w.sending.Go(func() {
-			defer release()
-			w.work(context.WithoutCancel(ctx), j)
-		})
+		w.sending.Go(func() { w.work(context.WithoutCancel(ctx), j, release) })
 	}
-	return claimed > 0 && claimed == room, nil
+	return len(jobs), nil
 }

@@ -99,7 +99,7 @@ func TestWorker_perWebhook(t *testing.T) {
 		begin(t, second)
 	}
 	arrivals(t, arrived, 3)
-	const leased = "select 'one' from deliveries where leased_until is not null"
+	const leased = "select 'one' from leases"
 	if n := len(w.query(t, leased)); n != 3 || len(r.requests()) != 3 {
 		t.Errorf("%d leases and %d requests, want 3", n, len(r.requests()))
 	}
@@ -259,9 +259,9 @@ func TestWorker_late(t *testing.T) {
 		if !c.lateFirst {
 			slices.Reverse(jobs)
 		}
-		k.work(t.Context(), jobs[0])
+		k.work(t.Context(), jobs[0], func() {})
 		check(t, c.name+", between", []string{c.between}, w.states(t))
-		k.work(t.Context(), jobs[1])
+		k.work(t.Context(), jobs[1], func() {})
 		check(t, c.name+", after", []string{c.after}, w.states(t))
 		if _, attempts := w.only(t); len(attempts) != 2 || attempts[0].Number != 1 || attempts[1].Number != 1 {
 			t.Errorf("%s: attempts = %+v, want the first one twice", c.name, attempts)
