@@ -7,43 +7,69 @@ import (
 	"time"
 )
 
-// holdOff is how long Redis is left alone after it did not answer.
-const holdOff = 250 * time.Millisecond
+// settleTime is how long the shares still decide when Redis is back. In half of it every process finds Redis, which takes
+// it a probe and a timeout at most.
+const settleTime = 4 * probeEvery
 
-// link knows whether Redis answers, and logs when that changes.
+// phase says who decides: Redis when it is linked, else the shares.
+type phase int
+
+const (
+	linked   phase = iota
+	away           // Redis does not answer
+	settling       // Redis answers, but other processes may have to tell it what they know
+)
+
+// link knows whether Redis decides, and logs when that changes.
 type link struct {
 	log *slog.Logger
 
 	mutex sync.Mutex
-	away  bool
-	since time.Duration // when it was found away
-	again time.Duration // when to ask again
+	phase phase
+	lost  time.Duration // when Redis was found away, having decided until then
+	back  time.Duration // when it answered again
 }
 
-// try reports whether to ask Redis now. While it is away one caller may, every holdOff, and it should probe first.
-func (l *link) try(now time.Duration) (ask, probe bool) {
+func (l *link) current() phase {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if l.away && now < l.again {
-		return false, false
-	}
-	if l.away {
-		l.again = now + holdOff
-	}
-	return true, l.away
+	return l.phase
 }
 
-// report notes how a call ended that was begun at asked. What was begun before Redis was found away says nothing of now.
+// report notes how a call ended that was begun at asked. What was begun before Redis was back says nothing of now.
 func (l *link) report(ctx context.Context, asked, now time.Duration, err error) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	switch {
-	case err != nil && !l.away:
-		l.away, l.since = true, now
-		l.again = now + holdOff
-		l.log.WarnContext(ctx, "Redis does not answer; limits go by this process's share", slog.Any("error", err))
-	case err == nil && l.away && asked >= l.since:
-		l.away = false
-		l.log.InfoContext(ctx, "Redis answers again; limits hold over all processes", slog.Duration("away", now-l.since))
+	if err == nil || asked < l.back {
+		return
 	}
+	if l.phase == linked {
+		l.lost = now
+		l.log.WarnContext(ctx, "Redis does not answer; limits go by this process's share", slog.Any("error", err))
+	}
+	l.phase = away
+}
+
+// settle begins to settle.
+func (l *link) settle(now time.Duration) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.phase, l.back = settling, now
+}
+
+// settled reports whether half and all of the time to settle is over. It is no longer than Redis was away: when that was a
+// moment, most likely no other process has noticed, and the others have the whole limit while this one has its share too.
+func (l *link) settled(now time.Duration) (half, all bool) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	wait := min(settleTime, l.back-l.lost)
+	return now-l.back >= wait/2, now-l.back >= wait
+}
+
+// decide lets Redis decide again.
+func (l *link) decide(ctx context.Context, now time.Duration) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.phase = linked
+	l.log.InfoContext(ctx, "Redis answers again; limits hold over all processes", slog.Duration("away", now-l.lost))
 }

@@ -13,8 +13,6 @@ import (
 type Limiter interface {
 	// Take counts a request of the name, unless it is refused.
 	Take(ctx context.Context, name string, perMinute int) Result
-	// Peek says whether Take would allow a request, and what is left of the limit without it. It counts nothing.
-	Peek(ctx context.Context, name string, perMinute int) Result
 }
 
 // Result is what became of a request, and how much of the limit is left after it.

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -13,9 +12,6 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
-
-//go:embed restore.lua
-var restoreLua string
 
 const (
 	prefix     = "plotwise:limit:"
@@ -29,9 +25,9 @@ const (
 
 // Redis is the Limiter of several processes, exact over all of them while Redis answers. While it does not, each process
 // allows its share: the limit divided by the processes alive when Redis was last heard, and at least one request a
-// minute. The share begins as exhausted as the whole limit was. When Redis answers again it is first told what the shares
-// allowed, and what it has forgotten of the time before, so that no limit begins anew. Only a process that starts while
-// Redis is away knows nothing of the time before, nor of the others.
+// minute. The share begins as exhausted as the whole limit was. When Redis answers again the shares decide for another
+// second, in which every process tells it what it may have forgotten of the time before and what the share allowed: so no
+// limit begins anew. Only a process that starts meanwhile knows nothing of the time before, nor of the others.
 type Redis struct {
 	client    *redis.Client
 	limiter   *redis_rate.Limiter
@@ -65,18 +61,22 @@ func NewRedis(url string, now func() time.Time, log *slog.Logger) (*Redis, error
 	}, nil
 }
 
-// Run counts the processes alive, now and every second until the context ends. Without it this process counts itself
-// alone.
+// Run counts the processes alive, now and every second until the context ends, and lets Redis decide again when it is
+// back. Without Run this process counts itself alone, and decides by itself for ever once Redis does not answer.
 func (r *Redis) Run(ctx context.Context) {
-	tick := time.NewTicker(beatEvery)
-	defer tick.Stop()
+	beat, probe := time.NewTicker(beatEvery), time.NewTicker(probeEvery)
+	defer beat.Stop()
+	defer probe.Stop()
+	_ = r.call(ctx, r.processes.count) // the link has logged it
 	for {
-		_ = r.call(ctx, r.processes.count) // the link has logged it
 		select {
 		case <-ctx.Done():
 			_ = r.call(ctx, r.processes.leave) // it would be forgotten in some seconds
 			return
-		case <-tick.C:
+		case <-beat.C:
+			_ = r.call(ctx, r.processes.count)
+		case <-probe.C:
+			r.relink(ctx)
 		}
 	}
 }
@@ -91,84 +91,42 @@ func (r *Redis) Local() uint64 { return r.local.Load() }
 // says: a request that its client gave up counts like any other. A decision by the share has the full limit, and what
 // remains of the share. A request that Redis took but did not answer in time may count twice.
 func (r *Redis) Take(ctx context.Context, name string, perMinute int) Result {
-	return r.decide(ctx, name, perMinute, 1)
-}
-
-// Peek says whether Take would allow a request, and counts nothing. It waits like Take.
-func (r *Redis) Peek(ctx context.Context, name string, perMinute int) Result {
-	return r.decide(ctx, name, perMinute, 0)
-}
-
-func (r *Redis) decide(ctx context.Context, name string, perMinute, requests int) Result {
 	if perMinute <= 0 {
 		return nothing
 	}
 	l := limitOf(perMinute)
-	if result, ok := r.ask(ctx, name, l, requests); ok {
-		return result
+	if r.link.current() == linked {
+		if result, err := r.ask(ctx, name, l); err == nil {
+			return result
+		}
 	}
 	r.local.Add(1)
-	result := r.accounts.take(name, r.clock.read(), r.processes.share(l), requests)
-	result.Limit = l.perMinute
-	return result
+	return r.accounts.take(name, r.clock.read(), l, r.processes.share(l))
 }
 
-// ask lets Redis decide, and returns false when it does not.
-func (r *Redis) ask(ctx context.Context, name string, l limit, requests int) (Result, bool) {
+// ask lets Redis decide. When the answer shows that Redis has forgotten what it said before, it is told that, and asked
+// again.
+func (r *Redis) ask(ctx context.Context, name string, l limit) (Result, error) {
 	asked := r.clock.read()
-	try, probe := r.link.try(asked)
-	if !try {
-		return Result{}, false
-	}
-	claimed, ok := r.accounts.claim(name, asked)
-	if !ok {
-		return Result{}, false
-	}
+	heard := r.accounts.heard(name, asked)
 	var answer *redis_rate.Result
 	err := r.call(ctx, func(ctx context.Context) (err error) {
-		if probe {
-			if err := r.ping(ctx); err != nil {
-				return err
-			}
+		rate := redis_rate.PerMinute(l.perMinute)
+		if answer, err = r.limiter.Allow(ctx, prefix+name, rate); err != nil || r.clock.read()+answer.ResetAfter+drift >= heard {
+			return err
 		}
-		answer, err = r.exchange(ctx, name, l, requests, claimed, asked)
+		if err := r.tell(ctx, debt{name, account{heard: heard}}); err != nil {
+			return err
+		}
+		answer, err = r.limiter.Allow(ctx, prefix+name, rate)
 		return err
 	})
 	if err != nil {
-		r.accounts.release(name, r.clock.read(), claimed)
-		return Result{}, false
+		return Result{}, err
 	}
 	// Counted from before the call, the time is never later than the true one, so that the latest heard is the best.
-	r.accounts.hear(name, r.clock.read(), asked+answer.ResetAfter, claimed)
-	return l.resultOf(answer, requests), true
-}
-
-// exchange tells Redis what the account owes, and asks. When the answer shows that Redis has forgotten what it said
-// before, it is told that, and asked again.
-func (r *Redis) exchange(ctx context.Context, name string, l limit, requests int, claimed account, asked time.Duration) (*redis_rate.Result, error) {
-	if claimed.owed() > 0 {
-		part := float64(r.processes.share(l).perMinute) / float64(l.perMinute)
-		if err := r.tell(ctx, name, claimed.heard-asked, time.Duration(float64(claimed.owed())*part)); err != nil {
-			return nil, err
-		}
-	}
-	rate := redis_rate.PerMinute(l.perMinute)
-	answer, err := r.limiter.AllowN(ctx, prefix+name, rate, requests)
-	if err != nil || r.clock.read()+answer.ResetAfter+drift >= claimed.heard {
-		return answer, err
-	}
-	if err := r.tell(ctx, name, claimed.heard-asked, 0); err != nil {
-		return nil, err
-	}
-	return r.limiter.AllowN(ctx, prefix+name, rate, requests)
-}
-
-// ping asks for nothing. A Redis that hangs does all that it was sent once it wakes, so what counts is only sent to one
-// that is awake.
-func (r *Redis) ping(ctx context.Context) error { return r.client.Ping(ctx).Err() }
-
-func (r *Redis) tell(ctx context.Context, name string, heard, owed time.Duration) error {
-	return r.restore.Run(ctx, r.client, []string{ratePrefix + prefix + name}, heard.Seconds(), owed.Seconds()).Err()
+	r.accounts.hear(name, r.clock.read(), asked+answer.ResetAfter)
+	return l.resultOf(answer), nil
 }
 
 // call makes a call to Redis within the timeout, and notes whether it answered. The caller's context cannot cut it short:
@@ -184,14 +142,9 @@ func (r *Redis) call(ctx context.Context, do func(context.Context) error) error 
 
 // resultOf returns what Redis answered. Remaining and RetryAfter follow from the time until all is there again, because
 // redis_rate rounds the one and has the other only where it refused.
-func (l limit) resultOf(answer *redis_rate.Result, requests int) Result {
-	used := max(0, answer.ResetAfter-rounding)
-	allowed := answer.Allowed == 1
-	if requests == 0 {
-		allowed = l.allows(used)
-	}
-	result := l.result(used, allowed)
-	if !allowed {
+func (l limit) resultOf(answer *redis_rate.Result) Result {
+	result := l.result(max(0, answer.ResetAfter-rounding), answer.Allowed == 1)
+	if !result.Allowed {
 		result.RetryAfter = max(0, result.RetryAfter) + 2*rounding
 	}
 	return result

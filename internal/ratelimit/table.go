@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"hash/maphash"
+	"maps"
 	"sync"
 	"time"
 )
@@ -52,6 +53,18 @@ func (t *table[E]) change(name string, now time.Duration, replace func(E) E) {
 	if now >= s.sweepAt || len(s.entries) >= s.sweepOf {
 		s.sweep(now)
 	}
+}
+
+// all returns the entries by name.
+func (t *table[E]) all() map[string]E {
+	found := make(map[string]E)
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.mutex.Lock()
+		maps.Copy(found, s.entries)
+		s.mutex.Unlock()
+	}
+	return found
 }
 
 // sweep drops what is over. The map is made anew because one that was emptied keeps its memory. Waiting until there are
