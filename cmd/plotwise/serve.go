@@ -106,6 +106,9 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 	if s.limiter, err = g.limiter(); err != nil {
 		return s, err
 	}
+	if s.limiter.redis != nil {
+		s.metrics.LimitedLocally(s.limiter.redis.Local)
+	}
 	box, err := g.box(db)
 	if err != nil {
 		return s, err

@@ -290,6 +290,7 @@ func TestNew_requestID(t *testing.T) {
 func TestMetrics_Admin(t *testing.T) {
 	w := newWorld(t)
 	w.get(t, "/v1/me")
+	w.metrics.LimitedLocally(func() uint64 { return 3 })
 	server := w.admin(t)
 	response, err := http.Get(server + "/metrics")
 	if err != nil {
@@ -302,7 +303,7 @@ func TestMetrics_Admin(t *testing.T) {
 	}
 	for _, want := range []string{
 		`plotwise_http_requests_total{operation="getMe",status="200"} 1`, `plotwise_http_request_duration_seconds_bucket{operation="getMe"`,
-		"go_sql_open_connections",
+		"go_sql_open_connections", "plotwise_ratelimit_local_total 3",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("/metrics lacks %s", want)

@@ -47,6 +47,13 @@ func (m *Metrics) Quarantined(count func() uint64) {
 // Register adds what others count.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
+// LimitedLocally adds how many limits were decided by this process's share.
+func (m *Metrics) LimitedLocally(count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "plotwise_ratelimit_local_total", Help: "Requests let in or refused by this process's share of a limit, while Redis did not decide.",
+	}, func() float64 { return float64(count()) }))
+}
+
 func (m *Metrics) observe(operation string, status int, took time.Duration) {
 	if operation == "" {
 		operation = "none" // outside /v1, or no such route
