@@ -70,7 +70,7 @@ func limit(t *testing.T, lost bool) {
 	for _, p := range processes {
 		p.checkStatuses(t)
 	}
-	checkTotal(t, all, share(restarted.Sub(killed)))
+	checkTotal(t, all)
 	if lost {
 		for i := range processes {
 			checkShare(t, all, i, killed, restarted)
@@ -101,9 +101,9 @@ func overload(t *testing.T, p *process, number int, key string, end time.Time) [
 func share(d time.Duration) float64 { return starterPerMinute / 2 * d.Minutes() }
 
 // checkTotal holds what was accepted against the limit, from the first request to the last: a minute's limit at once, and
-// then as much as comes back, within 2 %. It may be more by what is untold: when Redis is back, the first process to find
-// it may use what the other one allowed while it was away, until that one has told Redis so, some 250 ms later.
-func checkTotal(t *testing.T, all []sent, untold float64) {
+// then as much as comes back, within 2 %, which is 4 requests. The loss of Redis explains 2 of them: a process may not have
+// heard of the last request to the other one, and may go by its share for a moment more while the other one asks Redis.
+func checkTotal(t *testing.T, all []sent) {
 	t.Helper()
 	accepted, first, last := 0, all[0].asked, all[0].answered
 	for _, s := range all {
@@ -118,7 +118,7 @@ func checkTotal(t *testing.T, all []sent, untold float64) {
 		}
 	}
 	want := starterPerMinute + starterPerMinute*last.Sub(first).Minutes()
-	off, least, most := 100*(float64(accepted)-want)/want, 0.98*want, 1.02*want+untold
+	off, least, most := 100*(float64(accepted)-want)/want, 0.98*want, 1.02*want
 	t.Logf("%d of %d requests were accepted in %.2f s, where the limit allows %.1f: %+.1f %%", accepted, len(all), last.Sub(first).Seconds(), want, off)
 	if float64(accepted) < least || float64(accepted) > most {
 		t.Errorf("%d requests were accepted, want %.1f to %.1f; by process and second: %v", accepted, least, most, bySecond(all, first))
