@@ -130,6 +130,21 @@ func WithConn(ctx context.Context, db *DB, do func(conn *Conn) error) error {
 	return do(&Conn{conn})
 }
 
+// InSnapshot calls do in a transaction that only reads, however long it takes, and sees the database as it was when it began.
+func InSnapshot(ctx context.Context, db *DB, do func(tx *Tx) error) error {
+	return WithConn(ctx, db, func(conn *Conn) error {
+		raw, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+		if err != nil {
+			return fmt.Errorf("begin to read: %w", err)
+		}
+		defer func() { _ = raw.Rollback() }() // there is nothing to commit
+		if _, err := raw.ExecContext(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
+			return fmt.Errorf("begin to read: %w", err)
+		}
+		return do(&Tx{Tx: raw})
+	})
+}
+
 type txKey struct{}
 
 // WithTx returns a context that carries the transaction: InTx joins it and From returns it.

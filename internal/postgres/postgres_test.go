@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
@@ -36,6 +37,44 @@ func TestInTx(t *testing.T) {
 	}
 	if err := postgres.InTx(ctx, db, insert); !postgres.IsUniqueViolation(err, "plans_pkey") {
 		t.Errorf("InTx = %v, want a breach of plans_pkey", err)
+	}
+}
+
+func TestInSnapshot(t *testing.T) {
+	url := pgtest.New(t)
+	db, err := postgres.Open(postgres.Options{URL: url, MaxConnections: 3, StatementTimeout: time.Minute, TransactionTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	other, ctx := pgtest.OpenURL(t, url), t.Context()
+	refused := errors.New("refused")
+	err = postgres.InSnapshot(ctx, db, func(tx *postgres.Tx) error {
+		count := func() (n int) {
+			if err := tx.GetContext(ctx, &n, "select count(*) from plans where name = 'test'"); err != nil {
+				t.Error(err)
+			}
+			return n
+		}
+		before := count()
+		if _, err := other.ExecContext(ctx, "insert into plans (name, requests_per_minute) values ('test', 1)"); err != nil {
+			return err
+		}
+		if after := count(); before != 0 || after != 0 {
+			t.Errorf("it sees %d rows and then %d, want none that came later", before, after)
+		}
+		var limits []string
+		err := tx.SelectContext(ctx, &limits, "select current_setting(name) from unnest(array['statement_timeout', 'idle_in_transaction_session_timeout']) name")
+		if err != nil || len(limits) != 2 || limits[0] != "0" || limits[1] != "0" {
+			t.Errorf("the limits are %q, %v; want none", limits, err)
+		}
+		if _, err := tx.ExecContext(ctx, "delete from plans"); err == nil {
+			t.Error("it wrote")
+		}
+		return refused
+	})
+	if !errors.Is(err, refused) {
+		t.Errorf("InSnapshot = %v, want the function's error", err)
 	}
 }
 
