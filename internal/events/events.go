@@ -3,13 +3,13 @@
 package events
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,13 +75,27 @@ var schemas = sync.OnceValue(func() map[string]schema {
 	return found
 })
 
+// Check returns why a body breaks the schema of its type. One that was held against another schema than today's, which its
+// hash tells, is not checked: current is false.
+func Check(kind string, hash []byte, body string) (current bool, err error) {
+	s, known := schemas()[kind]
+	if !known || !bytes.Equal(s.hash, hash) {
+		return false, nil
+	}
+	return true, s.check([]byte(body))
+}
+
 // Append puts events into the transaction: they are written right before its commit, all together.
 func (o *Outbox) Append(tx *postgres.Tx, events ...Event) {
 	if len(events) == 0 {
 		return
 	}
-	q := tx.Last(o, func() postgres.Last { return &queue{outbox: o} }).(*queue)
-	q.events = append(q.events, events...)
+	q := queueOf(tx)
+	if n := len(q.told); n > 0 && q.told[n-1].outbox == o {
+		q.told[n-1].events = append(q.told[n-1].events, events...)
+		return
+	}
+	q.told = append(q.told, told{o, slices.Clone(events)})
 }
 
 // AddTest writes a test event, the example of its type, for the transaction's caller to queue a delivery of. It has no
@@ -107,35 +121,6 @@ func (o *Outbox) AddTest(ctx context.Context, tx *postgres.Tx, organization uuid
 	return w.ID, insertTest(ctx, tx, w)
 }
 
-// queue is what a transaction has of events.
-type queue struct {
-	outbox *Outbox
-	events []Event
-}
-
-// Flush numbers the events of each organization and writes them.
-func (q *queue) Flush(ctx context.Context, tx *postgres.Tx) error {
-	batch, broken, err := q.outbox.render(q.events)
-	if err != nil {
-		return err
-	}
-	for _, b := range broken {
-		if err := quarantine(ctx, tx, b); err != nil {
-			return err
-		}
-		q.outbox.quarantined.Add(1)
-		q.outbox.log.LogAttrs(ctx, slog.LevelError, "an event breaks its schema and is quarantined",
-			slog.String("type", b.Type), slog.String("event_id", b.ID.String()), slog.String("reason", b.reason))
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	if err := number(ctx, tx, batch); err != nil {
-		return err
-	}
-	return insert(ctx, tx, batch)
-}
-
 // written is an event as it is stored.
 type written struct {
 	Event
@@ -147,8 +132,7 @@ type written struct {
 	reason     string // why it is quarantined
 }
 
-// render returns the events with their bodies, those of an organization together, and apart from them those whose bodies
-// break their schema.
+// render returns the events with their bodies, and apart from them those whose bodies break their schema.
 func (o *Outbox) render(events []Event) (sound, broken []written, err error) {
 	at := o.now()
 	for _, e := range events {
@@ -162,7 +146,6 @@ func (o *Outbox) render(events []Event) (sound, broken []written, err error) {
 		}
 		sound = append(sound, w)
 	}
-	slices.SortStableFunc(sound, func(a, b written) int { return strings.Compare(a.OrganizationID.String(), b.OrganizationID.String()) })
 	return sound, broken, nil
 }
 

@@ -1,4 +1,5 @@
 -- name: number
+-- An organization that gets no event has its counter locked all the same.
 insert into event_counters (organization_id, last)
 select organization_id, n from unnest(cast($1 as uuid[]), cast($2 as bigint[])) as u (organization_id, n)
 order by organization_id

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,34 +29,44 @@ var (
 	pruneSQL      = statements.Get("prune")
 )
 
-// number gives the events, those of an organization together, their organizations' next numbers, which stay locked until
-// the transaction ends.
-func number(ctx context.Context, tx *postgres.Tx, batch []written) error {
-	var organizations []string
-	var counts []int64
-	for i, w := range batch {
-		if i == 0 || w.OrganizationID != batch[i-1].OrganizationID {
-			organizations, counts = append(organizations, w.OrganizationID.String()), append(counts, 0)
+// number gives the events their organizations' next numbers. It returns the numbers before them, of the organizations of the
+// boundaries too; all of these stay locked until the transaction ends.
+func number(ctx context.Context, tx *postgres.Tx, batch []written, boundaries []boundary) (before map[uuid.UUID]int64, err error) {
+	counts := map[uuid.UUID]int64{}
+	for _, b := range boundaries {
+		counts[b.organization] = 0
+	}
+	var told []string
+	for _, w := range batch {
+		if counts[w.OrganizationID]++; counts[w.OrganizationID] == 1 {
+			told = append(told, w.OrganizationID.String())
 		}
-		counts[len(counts)-1]++
+	}
+	var organizations []string
+	var added []int64
+	for o, n := range counts {
+		organizations, added = append(organizations, o.String()), append(added, n)
 	}
 	var rows []struct {
 		OrganizationID uuid.UUID `db:"organization_id"`
 		Last           int64     `db:"last"`
 	}
-	if err := tx.SelectContext(ctx, &rows, numberSQL, pq.Array(organizations), pq.Array(counts)); err != nil {
-		return fmt.Errorf("number the events of %d organizations: %w", len(organizations), err)
+	if err := tx.SelectContext(ctx, &rows, numberSQL, pq.Array(organizations), pq.Array(added)); err != nil {
+		return nil, fmt.Errorf("number the events of %d organizations: %w", len(organizations), err)
 	}
-	next := map[uuid.UUID]int64{}
+	before = map[uuid.UUID]int64{}
 	for _, r := range rows {
-		next[r.OrganizationID] = r.Last
+		before[r.OrganizationID] = r.Last - counts[r.OrganizationID]
 	}
-	for i := len(batch) - 1; i >= 0; i-- {
-		w := &batch[i]
-		w.Number = next[w.OrganizationID]
-		next[w.OrganizationID]--
+	next := maps.Clone(before)
+	for i := range batch {
+		next[batch[i].OrganizationID]++
+		batch[i].Number = next[batch[i].OrganizationID]
 	}
-	return notify(ctx, tx, organizations)
+	if len(told) == 0 {
+		return before, nil
+	}
+	return before, notify(ctx, tx, told)
 }
 
 func notify(ctx context.Context, tx *postgres.Tx, organizations []string) error {
