@@ -15,6 +15,7 @@ import (
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 //go:embed deliveries.sql
@@ -107,6 +108,7 @@ func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
 				}
 			}
 		}
+		webhooks.Resubscribe(tx, j.OrganizationID, j.WebhookID)
 		return nil
 	})
 }

@@ -102,9 +102,15 @@ func (w *world) row(t *testing.T, webhook uuid.UUID) string {
 	return text
 }
 
+// disable disables a webhook as a worker does.
 func (w *world) disable(t *testing.T, webhook uuid.UUID) {
 	t.Helper()
-	if _, err := w.db.ExecContext(t.Context(), "update webhooks set state = 'disabled', disabled_reason = 'It answered 410.' where id = $1", webhook); err != nil {
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		Resubscribe(tx, w.organization, webhook)
+		_, err := tx.ExecContext(t.Context(), "update webhooks set state = 'disabled', disabled_reason = 'It answered 410.' where id = $1", webhook)
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }

@@ -23,6 +23,10 @@ var (
 	insertSQL  = statements.Get("insert")
 	updateSQL  = statements.Get("update")
 	removeSQL  = statements.Get("remove")
+
+	dropSpanSQL  = statements.Get("dropSpan")
+	closeSpanSQL = statements.Get("closeSpan")
+	openSpanSQL  = statements.Get("openSpan")
 )
 
 // row is a webhook as the statements select it.
@@ -119,6 +123,16 @@ func update(ctx context.Context, q postgres.Querier, organization uuid.UUID, w W
 func remove(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) error {
 	if _, err := q.ExecContext(ctx, removeSQL, organization, webhook); err != nil {
 		return fmt.Errorf("delete webhook %s: %w", webhook, err)
+	}
+	return nil
+}
+
+// keepSpan ends a webhook's span with the event of that number, and begins another one unless it is disabled or deleted.
+func keepSpan(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID, last int64) error {
+	for _, statement := range []string{dropSpanSQL, closeSpanSQL, openSpanSQL} {
+		if _, err := q.ExecContext(ctx, statement, organization, webhook, last); err != nil {
+			return fmt.Errorf("note what webhook %s is subscribed to after event %d: %w", webhook, last, err)
+		}
 	}
 	return nil
 }

@@ -100,11 +100,14 @@ func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Create) 
 	if w.sealed, err = s.seal(w.ID, contents{Secret: shown.String(), Headers: c.Headers}); err != nil {
 		return made, shown, err
 	}
-	q := postgres.From(ctx, s.db)
-	if err := insert(ctx, q, organization, w); err != nil {
-		return made, shown, err
-	}
-	made, err = get(ctx, q, organization, w.ID)
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := insert(ctx, tx, organization, w); err != nil {
+			return err
+		}
+		Resubscribe(tx, organization, w.ID)
+		made, err = get(ctx, tx, organization, w.ID)
+		return err
+	})
 	return made, shown, err
 }
 
@@ -116,8 +119,12 @@ func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, i
 		if err != nil {
 			return err
 		}
+		before := w
 		if err := s.apply(&w, u); err != nil {
 			return err
+		}
+		if !slices.Equal(subscription(before), subscription(w)) {
+			Resubscribe(tx, organization, webhook)
 		}
 		if err := update(ctx, tx, organization, w, s.now()); err != nil {
 			return err
@@ -199,6 +206,7 @@ func (s *Service) Delete(ctx context.Context, organization, webhook uuid.UUID, i
 		if _, err := s.lock(ctx, tx, organization, webhook, ifMatch); err != nil {
 			return err
 		}
+		Resubscribe(tx, organization, webhook)
 		return remove(ctx, tx, organization, webhook)
 	})
 }

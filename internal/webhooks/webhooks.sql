@@ -31,3 +31,14 @@ where organization_id = $1 and id = $2
 
 -- name: remove
 delete from webhooks where organization_id = $1 and id = $2
+
+-- name: dropSpan
+-- One that no event falls into.
+delete from webhook_subscriptions where organization_id = $1 and webhook_id = $2 and until_number is null and after_number >= $3
+
+-- name: closeSpan
+update webhook_subscriptions set until_number = $3 where organization_id = $1 and webhook_id = $2 and until_number is null
+
+-- name: openSpan
+insert into webhook_subscriptions (organization_id, webhook_id, event_types, after_number)
+select organization_id, id, event_types, $3 from webhooks where organization_id = $1 and id = $2 and state <> 'disabled'
