@@ -125,7 +125,7 @@ func (in *inputs) files(v *view) []ingest.File {
 	return files
 }
 
-// view shows how an import goes on: bars on a terminal, else a line every few seconds.
+// view shows how an import, or an audit, goes on: bars on a terminal, else a line every few seconds.
 type view struct {
 	bar      *progressbar.ProgressBar
 	rows     int64
@@ -154,6 +154,18 @@ func (v *view) pulled(rows, of int64) {
 	}
 	v.rows += rows
 	v.line("pulled %d rows", v.rows)
+}
+
+// audited counts numbers of events, of so many.
+func (v *view) audited(numbers, of int64) {
+	if v.bar == nil && terminal() {
+		v.bar = progressbar.Default(of, "auditing")
+	}
+	if v.bar != nil {
+		_ = v.bar.Add64(numbers)
+	}
+	v.rows, v.pending = v.rows+numbers, of
+	v.line("audited %d of %d events", v.rows, of)
 }
 
 // Write counts the bytes that were read.

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -28,6 +29,7 @@ type cli struct {
 	Seed    seedCommand    `cmd:"" help:"Fill the database with the demo organization, and print a key of it."`
 	Import  importCommand  `cmd:"" help:"Import permits, inspections or fees from a city's files."`
 	Sync    syncCommand    `cmd:"" help:"Pull what changed from cities' open-data portals."`
+	Audit   auditCommand   `cmd:"" help:"Prove that every event has its deliveries, and look for what is wrong with them."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
 	Org     orgCommand     `cmd:"" help:"Make organizations and set their plans."`
 }
@@ -53,15 +55,19 @@ func main() {
 	cfg, err := config.Load(os.Environ())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "plotwise: the configuration is not right:\n%v\n", err)
-		os.Exit(1)
+		os.Exit(notDone(parsed.Command()))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&globals{config: cfg, log: newLog(cfg)}); err != nil {
-		fmt.Fprintf(os.Stderr, "plotwise: %v\n", err)
+	switch err := parsed.Run(&globals{config: cfg, log: newLog(cfg)}); {
+	case errors.Is(err, errFound):
 		stop()
 		os.Exit(1) //nolint:gocritic // stop was called
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "plotwise: %v\n", err)
+		stop()
+		os.Exit(notDone(parsed.Command()))
 	}
 }
 

@@ -1,3 +1,4 @@
 // Package drills shows on the real program, on a real Postgres and a real Redis, what is promised of keys, limits, usage
-// and stopping: revocation within a second, limits over processes, counts that match the log, secrets that stay secret.
+// and stopping: revocation within a second, limits over processes, counts that match the log, secrets that stay secret;
+// and that its audit of deliveries finds what is lost.
 package drills
