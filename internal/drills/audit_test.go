@@ -96,7 +96,9 @@ func TestAudit(t *testing.T) {
 	}
 	code, out, failure := complete(t, w.url, "audit", "--examples", "1")
 	lines := strings.Split(out, "\n")
-	named := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(strings.TrimSpace(l), organization+"  "+event+"  "+webhook+"  number ") })
+	named := slices.IndexFunc(lines, func(l string) bool {
+		return strings.HasPrefix(strings.TrimSpace(l), organization+"  "+event+"  "+webhook+"  number ")
+	})
 	if code != 1 || named < 0 || !strings.HasSuffix(out, "The audit failed.\n") || strings.Contains(failure, "plotwise:") {
 		t.Errorf("audit ended with %d, %q and %q; want 1, %s, %s and %s, and no failure", code, out, failure, organization, event, webhook)
 	}

@@ -55,8 +55,12 @@ func TestResubscribe(t *testing.T) {
 	w.checkSpans(t, "before the first event", hook, "0 open status_changed")
 	w.tell(t, 3)
 	for _, u := range []Update{
-		{Description: ptr("x")}, {State: ptr("paused")}, {URL: ptr("https://example.com/b")}, {State: ptr("active")},
-		{EventTypes: []string{"permit.status_changed"}}, {Headers: map[string]string{}},
+		{Description: ptr("x")},
+		{State: ptr("paused")},
+		{URL: ptr("https://example.com/b")},
+		{State: ptr("active")},
+		{EventTypes: []string{"permit.status_changed"}},
+		{Headers: map[string]string{}},
 	} {
 		w.update(t, hook, u)
 	}
