@@ -195,7 +195,7 @@ func TestAuditor_Audit_overdue(t *testing.T) {
 	soon, late := k.clock.now().Add(-9*time.Minute), k.clock.now().Add(-11*time.Minute)
 	k.exec(t, k.resolve("update deliveries set next_attempt_at = $1 where id in ({paused 1}, {paused 3})"), late)
 	k.exec(t, k.resolve("update deliveries set next_attempt_at = $1 where id = {paused 2}"), soon)
-	k.exec(t, k.resolve("update deliveries set leased_until = $1 where id = {paused 3}"), k.clock.now().Add(time.Minute))
+	k.exec(t, k.resolve("insert into leases (organization_id, delivery_id, webhook_id, until) select organization_id, id, webhook_id, $1 from deliveries where id = {paused 3}"), k.clock.now().Add(time.Minute))
 	want := []string{"warning: overdue 1 [event 1, paused, paused 1: since " + late.UTC().Format("2006-01-02T15:04:05Z") + "]"}
 	a := k.audit(t, usualAudit)
 	check(t, "one of them is overdue", want, k.findings(a))

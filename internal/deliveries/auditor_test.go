@@ -177,9 +177,9 @@ func TestAuditor_Audit_late(t *testing.T) {
 		do    func()
 		state string
 	}{
-		{"the first is late, and fails", func() { k.work(t.Context(), jobs[0]) }, "1 pending 0"},
-		{"the second is late, and succeeds", func() { k.work(t.Context(), jobs[1]) }, "1 pending 0"},
-		{"the third fails", func() { k.work(t.Context(), jobs[2]) }, "1 exhausted 1"},
+		{"the first is late, and fails", func() { k.work(t.Context(), jobs[0], func() {}) }, "1 pending 0"},
+		{"the second is late, and succeeds", func() { k.work(t.Context(), jobs[1], func() {}) }, "1 pending 0"},
+		{"the third fails", func() { k.work(t.Context(), jobs[2], func() {}) }, "1 exhausted 1"},
 		{"it is retried", func() {
 			d, _ := w.only(t)
 			if _, err := w.Retry(t.Context(), organizationID, d.ID); err != nil {

@@ -108,7 +108,6 @@ func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
 				}
 			}
 		}
-		webhooks.Resubscribe(tx, j.OrganizationID, j.WebhookID)
 		return nil
 	})
 }
@@ -168,6 +167,7 @@ func disable(ctx context.Context, tx *postgres.Tx, f *finished) error {
 	if _, err := tx.ExecContext(ctx, disableSQL, f.OrganizationID, f.WebhookID, why, *f.outcome.endedAt); err != nil {
 		return fmt.Errorf("disable webhook %s: %w", f.WebhookID, err)
 	}
+	webhooks.Resubscribe(tx, f.OrganizationID, f.WebhookID)
 	return nil
 }
 
