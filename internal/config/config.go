@@ -14,6 +14,7 @@ import (
 	"github.com/caarlos0/env/v11"
 
 	"github.com/plotwise/plotwise/internal/secret"
+	"github.com/plotwise/plotwise/internal/smtp"
 )
 
 // Config is the configuration of the server: environment variables, each with its default.
@@ -44,6 +45,8 @@ type Config struct {
 	WebhookTimeout    time.Duration   `env:"WEBHOOK_TIMEOUT" envDefault:"15s" help:"Time that a webhook may take to answer."`
 	WebhooksAtOnce    int             `env:"WEBHOOKS_AT_ONCE" envDefault:"50" help:"Requests to webhooks under way at once in this process."`
 	WebhookAtOnce     int             `env:"WEBHOOK_AT_ONCE" envDefault:"5" help:"Requests to one webhook under way at once, of all processes together."`
+	SMTPURL           string          `env:"SMTP_URL" help:"SMTP server that mails are sent by, smtp://user:password@host:587 (with STARTTLS) or smtps://…; empty: they go to the log."`
+	MailFrom          string          `env:"MAIL_FROM" help:"Address that mails come from, such as Plotwise <notices@example.com>; needed with SMTP_URL."`
 	LogLevel          string          `env:"LOG_LEVEL" envDefault:"info" help:"debug, info, warn or error."`
 	LogFormat         string          `env:"LOG_FORMAT" envDefault:"text" help:"text or json."`
 }
@@ -134,6 +137,12 @@ func (c Config) check() error {
 	}
 	if u, err := url.Parse(c.RedisURL); c.RedisURL != "" && (err != nil || !slices.Contains([]string{"redis", "rediss", "unix"}, u.Scheme)) {
 		found = append(found, fmt.Errorf("%sREDIS_URL: want a URL such as redis://localhost:6379", prefix)) // which may hold a password
+	}
+	if _, err := smtp.ParseServer(c.SMTPURL); err != nil && c.SMTPURL != "" {
+		found = append(found, fmt.Errorf("%sSMTP_URL: %w", prefix, err))
+	}
+	if _, err := smtp.ParseFrom(c.MailFrom); err != nil && c.SMTPURL+c.MailFrom != "" {
+		found = append(found, fmt.Errorf("%sMAIL_FROM: %w", prefix, err))
 	}
 	if strings.ContainsFunc(c.SODAToken, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		found = append(found, fmt.Errorf("%sSODA_APP_TOKEN: want letters and digits only, without spaces", prefix)) // and keep it out of sight

@@ -51,7 +51,7 @@ func TestLoad_all(t *testing.T) {
 		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=4", "PLOTWISE_MAX_IN_FLIGHT=5", "PLOTWISE_USAGE_FLUSH_INTERVAL=8s",
 		"PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "PLOTWISE_WEBHOOK_ALLOW_NETS=127.0.0.0/8",
 		"PLOTWISE_WEBHOOK_SCHEDULE=1s,2s", "PLOTWISE_WEBHOOK_TIMEOUT=3s", "PLOTWISE_WEBHOOKS_AT_ONCE=6", "PLOTWISE_WEBHOOK_AT_ONCE=7",
-		"PLOTWISE_SODA_APP_TOKEN=aB3",
+		"PLOTWISE_SODA_APP_TOKEN=aB3", "PLOTWISE_SMTP_URL=smtp://u:p@mail.example.com:25", "PLOTWISE_MAIL_FROM=Plotwise <notices@example.com>",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +65,7 @@ func TestLoad_all(t *testing.T) {
 		SecretKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", WebhookAllowNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		WebhookSchedule: []time.Duration{time.Second, 2 * time.Second}, WebhookTimeout: 3 * time.Second, WebhooksAtOnce: 6, WebhookAtOnce: 7,
 		AddressRequests: 4, MaxInFlight: 5, UsageFlush: 8 * time.Second, SODAToken: "aB3",
+		SMTPURL: "smtp://u:p@mail.example.com:25", MailFrom: "Plotwise <notices@example.com>",
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
@@ -100,6 +101,7 @@ func TestLoad_refuses(t *testing.T) {
 		{"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE", "-1", "want 1 to 1,000,000, not -1"},
 		{"PLOTWISE_USAGE_FLUSH_INTERVAL", "0s", "want a time over zero, not 0s"},
 		{"PLOTWISE_SODA_APP_TOKEN", "aB 3", "want letters and digits only, without spaces"},
+		{"PLOTWISE_MAIL_FROM", "notices", "want an address such as notices@example.com, or Plotwise <notices@example.com>"},
 		{"PLOTWISE_LOG_FORMAT", "xml", `"xml" is none of text, json`},
 	} {
 		_, err := Load([]string{c.name + "=" + c.value})
@@ -121,6 +123,25 @@ func TestLoad_refusesTimes(t *testing.T) {
 			if _, err := Load([]string{name + "=" + value}); err == nil || err.Error() != want {
 				t.Errorf("Load(%s=%s) = %v, want %s", name, value, err, want)
 			}
+		}
+	}
+}
+
+// A server to send mails by needs an address that they come from, and its password is not shown.
+func TestLoad_refusesMail(t *testing.T) {
+	const from, server = "PLOTWISE_MAIL_FROM=notices@example.com", "PLOTWISE_SMTP_URL: want a URL such as smtp://user:password@mail.example.com:587, or smtps://… for TLS from the start"
+	for _, c := range []struct {
+		environ []string
+		want    string
+	}{
+		{[]string{"PLOTWISE_SMTP_URL=smtp://mail.example.com"}, "PLOTWISE_MAIL_FROM: want an address such as notices@example.com, or Plotwise <notices@example.com>"},
+		{[]string{"PLOTWISE_SMTP_URL=https://mail.example.com", from}, server},
+		{[]string{"PLOTWISE_SMTP_URL=smtp://u:hush%@mail.example.com", from}, server},
+		{[]string{"PLOTWISE_SMTP_URL=smtp://u:hush@mail example.com", from}, server},
+		{[]string{"PLOTWISE_SMTP_URL=smtp://hush@mail.example.com", from}, "PLOTWISE_SMTP_URL: want a user and a password, or neither"},
+	} {
+		if _, err := Load(c.environ); err == nil || err.Error() != c.want {
+			t.Errorf("Load(%q) = %v, want %s", c.environ, err, c.want)
 		}
 	}
 }
