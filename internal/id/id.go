@@ -20,6 +20,8 @@ const (
 	Webhook      = "whk"
 	Delivery     = "dlv"
 	Attempt      = "att"
+	Member       = "mem"
+	Notification = "ntf"
 )
 
 // crockford is Douglas Crockford's base32 in lower case.

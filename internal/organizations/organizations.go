@@ -25,6 +25,7 @@ type Organization struct {
 	Seats             *int32    `db:"seats"`
 	Conditions        *int32    `db:"conditions"`
 	UsedPermitSlots   int32     `db:"used_permit_slots"`
+	UsedSeats         int32     `db:"used_seats"`
 	UsedConditions    int32     `db:"used_conditions"`
 	TimeZone          string    `db:"time_zone"` // IANA; days of usage begin at midnight there
 	CreatedAt         time.Time `db:"created_at"`

@@ -2,6 +2,7 @@
 select o.id, o.name, o.plan, coalesce(o.requests_per_minute, p.requests_per_minute) as requests_per_minute,
        p.permit_slots, p.seats, p.conditions, o.time_zone, o.created_at,
        (select count(*) from watchlist_items w where w.organization_id = o.id) as used_permit_slots,
+       (select count(*) from members m where m.organization_id = o.id) as used_seats,
        (select count(*) from conditions c where c.organization_id = o.id) as used_conditions
 from organizations o
 join plans p on p.name = o.plan
