@@ -2,7 +2,9 @@ package webhooks
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,11 +20,13 @@ import (
 var sqlText string
 
 var (
-	statements = postgres.ParseStatements(sqlText)
-	countSQL   = statements.Get("count")
-	insertSQL  = statements.Get("insert")
-	updateSQL  = statements.Get("update")
-	removeSQL  = statements.Get("remove")
+	statements      = postgres.ParseStatements(sqlText)
+	countSQL        = statements.Get("count")
+	insertSQL       = statements.Get("insert")
+	updateSQL       = statements.Get("update")
+	removeSQL       = statements.Get("remove")
+	updateHealthSQL = statements.Get("updateHealth")
+	endEpisodeSQL   = statements.Get("endEpisode")
 
 	dropSpanSQL  = statements.Get("dropSpan")
 	closeSpanSQL = statements.Get("closeSpan")
@@ -37,6 +41,7 @@ type row struct {
 	EventTypes     pq.StringArray `db:"event_types"`
 	State          string         `db:"state"`
 	DisabledReason *string        `db:"disabled_reason"`
+	FailingSince   *time.Time     `db:"failing_since"`
 	HeaderNames    pq.StringArray `db:"header_names"`
 	Sealed         []byte         `db:"sealed"`
 	Version        int64          `db:"version"`
@@ -47,7 +52,7 @@ type row struct {
 func (r row) webhook() Webhook {
 	return Webhook{
 		ID: r.ID, URL: r.URL, Description: r.Description, EventTypes: r.EventTypes, State: r.State, DisabledReason: r.DisabledReason,
-		HeaderNames: r.HeaderNames, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Version: r.Version, sealed: r.Sealed,
+		FailingSince: r.FailingSince, HeaderNames: r.HeaderNames, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, Version: r.Version, sealed: r.Sealed,
 	}
 }
 
@@ -133,6 +138,42 @@ func keepSpan(ctx context.Context, q postgres.Querier, organization, webhook uui
 		if _, err := q.ExecContext(ctx, statement, organization, webhook, last); err != nil {
 			return fmt.Errorf("note what webhook %s is subscribed to after event %d: %w", webhook, last, err)
 		}
+	}
+	return nil
+}
+
+// getHealth returns how a webhook answered lately; the zero health, which nothing changes, of one that is not there.
+func getHealth(ctx context.Context, q postgres.Querier, organization, webhook uuid.UUID) (health, error) {
+	var b postgres.Query
+	return selectHealth(ctx, q, b.Add(statements.Part("health"), organization, webhook))
+}
+
+// lockHealth is a getHealth after which nobody else changes the webhook until the transaction ends.
+func lockHealth(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID) (health, error) {
+	var b postgres.Query
+	return selectHealth(ctx, tx, b.Add(statements.Part("health"), organization, webhook).Add(statements.Part("lock")))
+}
+
+func selectHealth(ctx context.Context, q postgres.Querier, b *postgres.Query) (health, error) {
+	text, args := b.SQL()
+	var h health
+	if err := q.GetContext(ctx, &h, text, args...); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return h, fmt.Errorf("get the health of a webhook: %w", err)
+	}
+	return h, nil
+}
+
+func updateHealth(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID, h health, at time.Time) error {
+	_, err := tx.ExecContext(ctx, updateHealthSQL, organization, webhook, h.FailingSince, h.Exhausted, h.NotifiedAt, h.State, h.DisabledReason, at)
+	if err != nil {
+		return fmt.Errorf("record that webhook %s fails: %w", webhook, err)
+	}
+	return nil
+}
+
+func endEpisode(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID) error {
+	if _, err := tx.ExecContext(ctx, endEpisodeSQL, organization, webhook); err != nil {
+		return fmt.Errorf("record that webhook %s does not fail any more: %w", webhook, err)
 	}
 	return nil
 }

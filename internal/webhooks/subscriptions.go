@@ -10,9 +10,9 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
-// Resubscribe has the history of subscriptions follow a webhook that the transaction made, changed or deleted. Whatever
+// resubscribe has the history of subscriptions follow a webhook that the transaction made, changed or deleted. Whatever
 // changes its event types, or whether it is disabled, has to call it: the deliveries are audited against that history.
-func Resubscribe(tx *postgres.Tx, organization, webhook uuid.UUID) {
+func resubscribe(tx *postgres.Tx, organization, webhook uuid.UUID) {
 	events.AtBoundary(tx, organization, func(ctx context.Context, last int64) error {
 		return keepSpan(ctx, tx, organization, webhook, last)
 	})

@@ -26,8 +26,9 @@ type Webhook struct {
 	URL            string
 	Description    string
 	EventTypes     []string
-	State          string  // active, paused or disabled
-	DisabledReason *string // nil when it is not disabled
+	State          string     // active, paused or disabled
+	DisabledReason *string    // nil when it is not disabled
+	FailingSince   *time.Time // of the first failed attempt since the last success; nil when it is not failing
 	HeaderNames    []string
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
@@ -104,15 +105,15 @@ func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Create) 
 		if err := insert(ctx, tx, organization, w); err != nil {
 			return err
 		}
-		Resubscribe(tx, organization, w.ID)
+		resubscribe(tx, organization, w.ID)
 		made, err = get(ctx, tx, organization, w.ID)
 		return err
 	})
 	return made, shown, err
 }
 
-// Update changes a webhook. Its state active also ends that it is disabled. The request's If-Match is ifMatch. It returns
-// NotFound, precondition_failed and invalid_body.
+// Update changes a webhook. Its state active also ends that it is disabled, and that it is failing. The request's If-Match
+// is ifMatch. It returns NotFound, precondition_failed and invalid_body.
 func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, ifMatch *string, u Update) (changed Webhook, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		w, err := s.lock(ctx, tx, organization, webhook, ifMatch)
@@ -124,10 +125,15 @@ func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, i
 			return err
 		}
 		if !slices.Equal(subscription(before), subscription(w)) {
-			Resubscribe(tx, organization, webhook)
+			resubscribe(tx, organization, webhook)
 		}
 		if err := update(ctx, tx, organization, w, s.now()); err != nil {
 			return err
+		}
+		if before.State != "active" && w.State == "active" {
+			if err := endEpisode(ctx, tx, organization, webhook); err != nil {
+				return err
+			}
 		}
 		changed, err = get(ctx, tx, organization, webhook)
 		return err
@@ -206,7 +212,7 @@ func (s *Service) Delete(ctx context.Context, organization, webhook uuid.UUID, i
 		if _, err := s.lock(ctx, tx, organization, webhook, ifMatch); err != nil {
 			return err
 		}
-		Resubscribe(tx, organization, webhook)
+		resubscribe(tx, organization, webhook)
 		return remove(ctx, tx, organization, webhook)
 	})
 }

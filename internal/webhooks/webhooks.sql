@@ -1,5 +1,5 @@
 -- part: list
-select id, url, description, event_types, state, disabled_reason, header_names, sealed, version, created_at, updated_at
+select id, url, description, event_types, state, disabled_reason, failing_since, header_names, sealed, version, created_at, updated_at
 from webhooks
 where organization_id = ?
 
@@ -42,3 +42,17 @@ update webhook_subscriptions set until_number = $3 where organization_id = $1 an
 -- name: openSpan
 insert into webhook_subscriptions (organization_id, webhook_id, event_types, after_number)
 select organization_id, id, event_types, $3 from webhooks where organization_id = $1 and id = $2 and state <> 'disabled'
+
+-- part: health
+select url, state, disabled_reason, failing_since, exhausted, notified_at from webhooks where organization_id = ? and id = ?
+
+-- name: updateHealth
+update webhooks
+set failing_since = $3, exhausted = $4, notified_at = $5, state = $6, disabled_reason = $7,
+    version = version + case when state = $6 then 0 else 1 end, updated_at = case when state = $6 then updated_at else $8 end
+where organization_id = $1 and id = $2
+
+-- name: endEpisode
+-- What is disabled keeps what it was disabled for.
+update webhooks set failing_since = null, exhausted = 0, notified_at = null
+where organization_id = $1 and id = $2 and failing_since is not null and state <> 'disabled'
