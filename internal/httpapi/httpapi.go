@@ -31,6 +31,7 @@ import (
 	"github.com/plotwise/plotwise/internal/inflight"
 	"github.com/plotwise/plotwise/internal/jurisdictions"
 	"github.com/plotwise/plotwise/internal/notes"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/permits"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -79,6 +80,7 @@ type handlers struct {
 	eventHandlers
 	webhookHandlers
 	deliveryHandlers
+	notificationHandlers
 }
 
 // Embedded structs need names of their own.
@@ -94,6 +96,7 @@ type (
 	eventHandlers        struct{ events.Handlers }
 	webhookHandlers      struct{ webhooks.Handlers }
 	deliveryHandlers     struct{ deliveries.Handlers }
+	notificationHandlers struct{ notifications.Handlers }
 )
 
 var _ api.StrictServerInterface = handlers{}
@@ -177,6 +180,7 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 		conditionHandlers:    conditionHandlers{conditions.Handlers{Conditions: conditions.NewService(o.DB, found.Track, o.Now, o.NewID)}},
 		contactHandlers:      contactHandlers{contacts.Handlers{Contacts: found}},
 		webhookHandlers:      webhookHandlers{webhooks.Handlers{Webhooks: webhooks.NewService(o.DB, o.Box, o.AllowNets, o.Now, o.NewID)}},
+		notificationHandlers: notificationHandlers{notifications.Handlers{Notifications: notifications.NewService(o.DB, o.PublicURL, o.Now, o.NewID)}},
 		eventHandlers:        eventHandlers{events.Handlers{Feed: events.NewFeed(o.DB, o.Hub, o.Now)}},
 	}
 }

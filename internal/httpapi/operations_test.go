@@ -13,7 +13,9 @@ import (
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
@@ -143,7 +145,7 @@ func (w *world) own(t *testing.T) map[string]string {
 	}
 	return map[string]string{
 		"permit_uuid": permit, "note_id": note["id"].(string), "condition_id": condition["id"].(string), "contact_id": contacts.Data[0].ID,
-		"api_key_id": key["id"].(string), "webhook_id": webhook["id"].(string), "delivery_id": delivery, "format": "ndjson",
+		"api_key_id": key["id"].(string), "webhook_id": webhook["id"].(string), "delivery_id": delivery, "notification_id": w.notification(t), "format": "ndjson",
 	}
 }
 
@@ -157,11 +159,29 @@ func (w *world) delivery(t *testing.T) string {
 	return list.Data[0].ID
 }
 
+// notification tells the organization of a webhook, and returns the id of that.
+func (w *world) notification(t *testing.T) string {
+	t.Helper()
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		told := notifications.NewWebhookFailing(notifications.Webhook{ID: newID(), URL: "https://example.com/hush", Since: nowUTC(), Last: "status 503", Disabled: nowUTC()})
+		return notifications.NewService(w.db, "", nowUTC, newID).Add(t.Context(), tx, w.organization, told)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct{ Data []struct{ ID string } }
+	if err := json.Unmarshal(w.get(t, "/v1/notifications").body, &list); err != nil || len(list.Data) == 0 {
+		t.Fatalf("notifications = %+v, %v, want some", list, err)
+	}
+	return list.Data[0].ID
+}
+
 // unknown returns ids of the same form that nothing has.
 func unknown() map[string]string {
 	return map[string]string{
 		"permit_uuid": newID().String(), "note_id": id.Format(id.Note, newID()), "condition_id": id.Format(id.Condition, newID()),
-		"contact_id": id.Format(id.Contact, newID()), "api_key_id": id.Format(id.APIKey, newID()), "webhook_id": id.Format(id.Webhook, newID()), "delivery_id": id.Format(id.Delivery, newID()), "format": "ndjson",
+		"contact_id": id.Format(id.Contact, newID()), "api_key_id": id.Format(id.APIKey, newID()), "webhook_id": id.Format(id.Webhook, newID()), "delivery_id": id.Format(id.Delivery, newID()),
+		"notification_id": id.Format(id.Notification, newID()), "format": "ndjson",
 	}
 }
 
@@ -180,6 +200,7 @@ var permissions = map[string]identity.Permission{
 	"listWebhooks": "admin", "createWebhook": "admin", "getWebhook": "admin", "updateWebhook": "admin", "deleteWebhook": "admin",
 	"rotateWebhookSecret": "admin", "testWebhook": "admin", "recoverWebhook": "admin",
 	"listEvents": "read", "listEventTypes": "read",
+	"listNotifications": "admin", "readNotification": "admin",
 	"listUsage": "admin", "listUsageEndpoints": "admin", "listUsageErrors": "admin",
 }
 

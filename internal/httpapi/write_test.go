@@ -291,7 +291,7 @@ func TestWrite_conditionLimit(t *testing.T) {
 		t.Errorf("answers = %v, want 3 × 201 and 7 × 409", statuses)
 	}
 	organization := w.get(t, "/v1/organization")
-	if !strings.Contains(string(organization.body), `"used":{"conditions":3,"permit_slots":2}`) {
+	if !strings.Contains(string(organization.body), `"used":{"conditions":3,"permit_slots":2,"seats":0}`) {
 		t.Errorf("organization = %s, want 3 conditions and 2 slots used", organization.body)
 	}
 }

@@ -40,7 +40,7 @@ func (h Handlers) GetOrganization(ctx context.Context, _ api.GetOrganizationRequ
 	}
 	return api.GetOrganization200JSONResponse{Body: api.OrganizationResponse{Data: api.Organization{
 		ID: id.Format(id.Organization, o.ID), Name: o.Name, Plan: api.Plan(o.Plan), Limits: limitsToAPI(o),
-		Used: api.Used{PermitSlots: o.UsedPermitSlots, Conditions: o.UsedConditions}, TimeZone: o.TimeZone, CreatedAt: o.CreatedAt.UTC(),
+		Used: api.Used{PermitSlots: o.UsedPermitSlots, Seats: o.UsedSeats, Conditions: o.UsedConditions}, TimeZone: o.TimeZone, CreatedAt: o.CreatedAt.UTC(),
 	}}}, nil
 }
 

@@ -125,6 +125,10 @@ func toAPI(w Webhook) api.Webhook {
 		State: api.WebhookState(w.State), DisabledReason: w.DisabledReason, HeaderNames: append([]string{}, w.HeaderNames...),
 		CreatedAt: w.CreatedAt.UTC(), UpdatedAt: w.UpdatedAt.UTC(),
 	}
+	if w.FailingSince != nil {
+		since := w.FailingSince.UTC()
+		a.FailingSince = &since
+	}
 	for i, t := range w.EventTypes {
 		a.EventTypes[i] = api.EventType(t)
 	}
@@ -135,6 +139,6 @@ func withSecret(w Webhook, shown signature.Secret) api.WebhookSecret {
 	a := toAPI(w)
 	return api.WebhookSecret{
 		ID: a.ID, URL: a.URL, Description: a.Description, EventTypes: a.EventTypes, State: a.State, DisabledReason: a.DisabledReason,
-		HeaderNames: a.HeaderNames, Secret: shown.String(), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
+		FailingSince: a.FailingSince, HeaderNames: a.HeaderNames, Secret: shown.String(), CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt,
 	}
 }
