@@ -23,6 +23,8 @@ import (
 	"github.com/plotwise/plotwise/internal/docs"
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
+	"github.com/plotwise/plotwise/internal/mails"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
@@ -92,6 +94,7 @@ type services struct {
 	meter   *usage.Meter
 	hub     *events.Hub
 	worker  *deliveries.Worker // nil: others send
+	mailer  *mails.Mailer      // nil with it
 	limiter limiter
 }
 
@@ -115,6 +118,9 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 	}
 	if workers {
 		s.worker = g.worker(db, box, s.metrics)
+		if s.mailer, err = g.mailer(db); err != nil {
+			return s, err
+		}
 	}
 	s.handler, err = httpapi.New(httpapi.Options{
 		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
@@ -211,9 +217,11 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	running.Go(func() { s.limiter.run(background) })
 	if s.worker != nil {
 		running.Go(func() { s.worker.Run(background) })
+		running.Go(func() { s.mailer.Run(background) })
 	}
 	running.Go(func() { s.hub.Run(background, db.DB, g.log) })
 	running.Go(func() { events.NewFeed(db.DB, s.hub, now).RunPrune(background, g.log) })
+	running.Go(func() { notifications.NewService(db.DB, g.config.PublicURL, now, newID).RunPrune(background, g.log) })
 	defer func() { err = errors.Join(err, s.flush(ctx), s.limiter.close()) }()
 	defer running.Wait()
 	defer cancel()

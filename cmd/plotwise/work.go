@@ -3,14 +3,20 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
+	"sync"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/httpapi"
+	"github.com/plotwise/plotwise/internal/mails"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/secret"
+	"github.com/plotwise/plotwise/internal/smtp"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -34,6 +40,13 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
+		mailer, err := g.mailer(db)
+		if err != nil {
+			return err
+		}
+		if g.config.PublicURL == "" {
+			g.config.PublicURL = usualURL(g.config.Addr)
+		}
 		metrics := httpapi.NewMetrics(db.DB)
 		worker := g.worker(db, box, metrics)
 		failed := make(chan error, 1)
@@ -43,17 +56,43 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 		}
 		defer func() { _ = admin.Close() }()
 		ctx, cancel := context.WithCancel(ctx)
-		ended := make(chan struct{})
-		defer func() { cancel(); <-ended }()
-		go func() { defer close(ended); worker.Run(ctx) }()
+		var running sync.WaitGroup
+		defer func() { cancel(); running.Wait() }()
+		running.Go(func() { worker.Run(ctx) })
+		running.Go(func() { mailer.Run(ctx) })
 		g.log.InfoContext(ctx, "sending to webhooks", slog.Int("at_once", g.config.WebhooksAtOnce))
 		select {
-		case <-ended:
+		case <-ctx.Done():
 			return nil
 		case err := <-failed:
 			return err
 		}
 	})
+}
+
+// usualURL returns the URL of a server on this machine that listens on that address.
+func usualURL(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// mailer returns what sends mails.
+func (g *globals) mailer(db *database) (*mails.Mailer, error) {
+	if g.config.SMTPURL == "" {
+		return mails.NewMailer(db.DB, nil, nil, g.log, now), nil
+	}
+	server, err := smtp.ParseServer(g.config.SMTPURL)
+	if err != nil { // checked with the configuration
+		return nil, fmt.Errorf("PLOTWISE_SMTP_URL: %w", err)
+	}
+	from, err := smtp.ParseFrom(g.config.MailFrom)
+	if err != nil { // checked with the configuration
+		return nil, fmt.Errorf("PLOTWISE_MAIL_FROM: %w", err)
+	}
+	return mails.NewMailer(db.DB, server, from, g.log, now), nil
 }
 
 // leaseSlack is how much longer than a request a worker holds a delivery: the rest is for recording what came of it.
@@ -66,7 +105,8 @@ func (g *globals) worker(db *database, box *secret.Box, metrics *httpapi.Metrics
 	metrics.Register(counted)
 	kept := webhooks.NewService(db.DB, box, c.WebhookAllowNets, now, newID)
 	client := outbound.NewClient(c.WebhookAllowNets, c.WebhookTimeout, nil, now)
-	return deliveries.NewWorker(db.DB, client, kept, deliveries.Options{
+	notices := notifications.NewService(db.DB, c.PublicURL, now, newID)
+	return deliveries.NewWorker(db.DB, client, kept, notices, deliveries.Options{
 		Schedule: c.WebhookSchedule, AtOnce: c.WebhooksAtOnce, PerWebhook: c.WebhookAtOnce, Lease: c.WebhookTimeout + leaseSlack,
 	}, counted, g.log, now, newID, rand.Float64)
 }

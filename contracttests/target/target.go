@@ -24,6 +24,7 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/identity"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -102,7 +103,7 @@ func newWorker(t *testing.T, db *postgres.DB, box *secret.Box) *deliveries.Worke
 	client := outbound.NewClient(loopback, 5*time.Second, nowhere, now)
 	t.Cleanup(client.Close)
 	log := slog.New(slog.DiscardHandler)
-	return deliveries.NewWorker(db, client, webhooks.NewService(db, box, loopback, now, newID), deliveries.Options{
+	return deliveries.NewWorker(db, client, webhooks.NewService(db, box, loopback, now, newID), notifications.NewService(db, "http://contract.test", now, newID), deliveries.Options{
 		Schedule: []time.Duration{time.Hour}, AtOnce: 10, PerWebhook: 5, Lease: time.Minute,
 	}, deliveries.NewMetrics(db, log, now), log, now, newID, rand.Float64)
 }

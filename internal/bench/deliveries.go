@@ -23,6 +23,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -159,7 +160,7 @@ func (s *sender) fill(ctx context.Context) error {
 
 func (s *sender) worker() *deliveries.Worker {
 	log := slog.New(slog.DiscardHandler)
-	return deliveries.NewWorker(s.db, s.client, s.webhooks, deliveries.Options{
+	return deliveries.NewWorker(s.db, s.client, s.webhooks, notifications.NewService(s.db, "http://bench.test", utcNow, newID), deliveries.Options{
 		Schedule: []time.Duration{time.Minute}, AtOnce: atOnce, PerWebhook: 20, Lease: time.Minute,
 	}, deliveries.NewMetrics(s.db, log, utcNow), log, utcNow, newID, rand.Float64)
 }

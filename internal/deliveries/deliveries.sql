@@ -72,7 +72,8 @@ from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as uuid[]), cast($4 
 on conflict do nothing
 
 -- name: finish
--- Returns the deliveries that this worker still had the lease of.
+-- Returns the deliveries that this worker still had the lease of, and whether their webhooks were failing before: a success of
+-- one that was not needs no other statement.
 with held as (
     delete from leases l
     using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]))
@@ -84,11 +85,7 @@ update deliveries d
 set state = h.state, attempts = d.attempts + 1, tries = d.tries + 1, next_attempt_at = h.next, finished_at = h.ended
 from held h
 where d.organization_id = h.organization_id and d.id = h.id and d.state = 'pending'
-returning d.id
-
--- name: disable
-update webhooks set state = 'disabled', disabled_reason = $3, version = version + 1, updated_at = $4
-where organization_id = $1 and id = $2 and state <> 'disabled'
+returning d.id, exists (select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.failing_since is not null) as failing
 
 -- part: list
 select d.id, d.webhook_id, d.event_id, e.type as event_type, d.test, d.state, d.reason, d.attempts, d.next_attempt_at, d.requested_at, d.created_at,

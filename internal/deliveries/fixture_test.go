@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -125,7 +126,8 @@ var usual = Options{Schedule: []time.Duration{30 * time.Second, 150 * time.Secon
 func (w *world) worker(t *testing.T, o Options) *Worker {
 	t.Helper()
 	client := outbound.NewClient(loopback, 20*time.Second, nil, w.clock.now)
-	k := NewWorker(w.db, client, w.webhooks, o, NewMetrics(w.db, discard, w.clock.now), discard, w.clock.now, newID, func() float64 { return 0.5 })
+	notices := notifications.NewService(w.db, "https://api.example.com", w.clock.now, newID)
+	k := NewWorker(w.db, client, w.webhooks, notices, o, NewMetrics(w.db, discard, w.clock.now), discard, w.clock.now, newID, func() float64 { return 0.5 })
 	w.workers = append(w.workers, k)
 	t.Cleanup(func() { k.sending.Wait(); client.Close() })
 	return k

@@ -21,8 +21,9 @@ type finished struct {
 // recorder writes what comes of attempts. Those that end while a transaction is under way share the next one: a commit
 // waits for the disk, and there would be one for every attempt.
 type recorder struct {
-	db  *postgres.DB
-	now func() time.Time
+	db    *postgres.DB
+	now   func() time.Time
+	judge func(ctx context.Context, tx *postgres.Tx, f *finished, failing bool) error // takes an attempt into account in its transaction
 
 	turn    sync.Mutex // of the transaction
 	mu      sync.Mutex
@@ -71,11 +72,11 @@ func (r *recorder) join(ctx context.Context, f *finished) error {
 
 // write records a batch, and when that fails each alone, so that none is in the way of others.
 func (r *recorder) write(ctx context.Context, batch []*finished) {
-	err := record(ctx, r.db, batch)
+	err := record(ctx, r.db, batch, r.judge)
 	for _, f := range batch {
 		f.recorded, f.err = true, err
 		if err != nil && len(batch) > 1 && !postgres.IsUnavailable(err) {
-			f.err = record(ctx, r.db, []*finished{f})
+			f.err = record(ctx, r.db, []*finished{f}, r.judge)
 		}
 	}
 }

@@ -1,11 +1,13 @@
 package deliveries
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,7 +17,6 @@ import (
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
-	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 //go:embed deliveries.sql
@@ -30,7 +31,6 @@ var (
 	claimSQL           = statements.Get("claim")
 	insertAttemptsSQL  = statements.Get("insertAttempts")
 	finishSQL          = statements.Get("finish")
-	disableSQL         = statements.Get("disable")
 	getSQL             = statements.Get("get")
 	listAttemptsSQL    = statements.Get("listAttempts")
 	webhookExistsSQL   = statements.Get("webhookExists")
@@ -80,8 +80,9 @@ func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Durat
 	return jobs, err
 }
 
-// record notes attempts and what they make of their deliveries, but for those that somebody else has the lease of by now.
-func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
+// record notes attempts and what they make of their deliveries, and judges each, with whether its webhook was failing
+// before: but for those that somebody else has the lease of by now.
+func record(ctx context.Context, db *postgres.DB, batch []*finished, judge func(ctx context.Context, tx *postgres.Tx, f *finished, failing bool) error) error {
 	return postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
 		if err := relax(ctx, tx); err != nil {
 			return err
@@ -89,28 +90,29 @@ func record(ctx context.Context, db *postgres.DB, batch []*finished) error {
 		if err := insertAttempts(ctx, tx, batch); err != nil {
 			return err
 		}
-		held, err := finish(ctx, tx, batch)
+		failing, err := finish(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
-		for _, f := range batch {
-			if !held[f.ID] {
+		for _, f := range slices.SortedFunc(slices.Values(batch), byWebhook) { // which may be locked, always in this order
+			failing, held := failing[f.ID]
+			if !held {
 				continue
 			}
-			if f.outcome.gone {
-				if err := disable(ctx, tx, f); err != nil {
-					return err
-				}
-			}
 			if f.Test {
-				if err := notify(ctx, tx, f.OrganizationID); err != nil {
-					return err
-				}
+				err = notify(ctx, tx, f.OrganizationID)
+			} else {
+				err = judge(ctx, tx, f, failing)
+			}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
+
+func byWebhook(a, b *finished) int { return bytes.Compare(a.WebhookID[:], b.WebhookID[:]) }
 
 func insertAttempts(ctx context.Context, tx *postgres.Tx, batch []*finished) error {
 	n := len(batch)
@@ -141,8 +143,8 @@ func insertAttempts(ctx context.Context, tx *postgres.Tx, batch []*finished) err
 	return nil
 }
 
-// finish returns which deliveries were still the worker's to finish.
-func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (held map[uuid.UUID]bool, err error) {
+// finish returns of the deliveries that were still the worker's to finish whether their webhooks were failing.
+func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (failing map[uuid.UUID]bool, err error) {
 	n := len(batch)
 	organizations, ids, fences, states := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
 	next, ended := make([]*time.Time, n), make([]*time.Time, n)
@@ -150,25 +152,19 @@ func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (held map[u
 		organizations[i], ids[i], fences[i], states[i] = f.OrganizationID.String(), f.ID.String(), f.Fence, f.outcome.state
 		next[i], ended[i] = f.outcome.next, f.outcome.endedAt
 	}
-	var found []uuid.UUID
+	var found []struct {
+		ID      uuid.UUID `db:"id"`
+		Failing bool      `db:"failing"`
+	}
 	err = tx.SelectContext(ctx, &found, finishSQL, pq.Array(organizations), pq.Array(ids), pq.Array(fences), pq.Array(states), pq.Array(next), pq.Array(ended))
 	if err != nil {
 		return nil, fmt.Errorf("record what came of %d deliveries, %s first: %w", n, batch[0].ID, err)
 	}
-	held = make(map[uuid.UUID]bool, len(found))
-	for _, id := range found {
-		held[id] = true
+	failing = make(map[uuid.UUID]bool, len(found))
+	for _, f := range found {
+		failing[f.ID] = f.Failing
 	}
-	return held, nil
-}
-
-func disable(ctx context.Context, tx *postgres.Tx, f *finished) error {
-	const why = "The endpoint answered 410 Gone."
-	if _, err := tx.ExecContext(ctx, disableSQL, f.OrganizationID, f.WebhookID, why, *f.outcome.endedAt); err != nil {
-		return fmt.Errorf("disable webhook %s: %w", f.WebhookID, err)
-	}
-	webhooks.Resubscribe(tx, f.OrganizationID, f.WebhookID)
-	return nil
+	return failing, nil
 }
 
 // filtered joins what a filter says to a query.

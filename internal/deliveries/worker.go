@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/webhooks"
@@ -27,6 +28,7 @@ type Worker struct {
 	db       *postgres.DB
 	client   *outbound.Client
 	webhooks *webhooks.Service
+	notices  *notifications.Service
 	options  Options
 	log      *slog.Logger
 	now      func() time.Time
@@ -41,12 +43,15 @@ type Worker struct {
 	settled time.Time // when it last cancelled what has no webhook any more
 }
 
-// NewWorker returns a Worker that sends by the client, and counts in the metrics.
-func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service, o Options, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() uuid.UUID, random func() float64) *Worker {
-	return &Worker{
-		db: db, client: client, webhooks: kept, options: o, log: log, now: now, newID: newID, random: random, metrics: metrics,
-		recorder: recorder{db: db, now: now}, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
+// NewWorker returns a Worker that sends by the client, tells organizations of their webhooks that fail, and counts in the
+// metrics.
+func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service, notices *notifications.Service, o Options, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() uuid.UUID, random func() float64) *Worker {
+	w := &Worker{
+		db: db, client: client, webhooks: kept, notices: notices, options: o, log: log, now: now, newID: newID, random: random, metrics: metrics,
+		slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
 	}
+	w.recorder = recorder{db: db, now: now, judge: w.judge}
+	return w
 }
 
 const (

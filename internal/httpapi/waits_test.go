@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/plotwise/plotwise/internal/deliveries"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
@@ -36,7 +37,7 @@ func (w *world) work(t *testing.T) {
 	t.Helper()
 	client := outbound.NewClient(w.allowNets, time.Minute, nil, time.Now)
 	log := slog.New(slog.DiscardHandler)
-	worker := deliveries.NewWorker(w.db, client, webhooks.NewService(w.db, w.box, w.allowNets, nowUTC, newID), deliveries.Options{
+	worker := deliveries.NewWorker(w.db, client, webhooks.NewService(w.db, w.box, w.allowNets, nowUTC, newID), notifications.NewService(w.db, "http://api.test", nowUTC, newID), deliveries.Options{
 		AtOnce: 10, PerWebhook: 10, Lease: 2 * time.Minute,
 	}, deliveries.NewMetrics(w.db, log, nowUTC), log, nowUTC, newID, func() float64 { return 0.5 })
 	var running sync.WaitGroup
