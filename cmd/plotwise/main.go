@@ -19,6 +19,7 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/members"
 	"github.com/plotwise/plotwise/internal/organizations"
 )
 
@@ -50,7 +51,7 @@ PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, 
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ",")},
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ","), "roles": strings.Join(members.Roles(), ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	cfg, err := config.Load(os.Environ())
 	if err != nil {

@@ -21,6 +21,9 @@ type orgCommand struct {
 	SetPlan setPlanCommand   `cmd:"" name:"set-plan" help:"Put an organization on another plan."`
 	SetZone setZoneCommand   `cmd:"" name:"set-time-zone" help:"Set where an organization's days begin."`
 	List    listOrgsCommand  `cmd:"" help:"List the organizations with what they use."`
+
+	AddMember   addMemberCommand   `cmd:"" name:"add-member" help:"Add somebody to an organization."`
+	ListMembers listMembersCommand `cmd:"" name:"list-members" help:"List an organization's members."`
 }
 
 type createOrgCommand struct {
@@ -143,10 +146,10 @@ func (listOrgsCommand) Run(ctx context.Context, g *globals) error {
 
 func printOrganizations(all ...organizations.Organization) error {
 	var b strings.Builder
-	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tCONDITIONS\tTIME ZONE\n")
+	b.WriteString("ID\tNAME\tPLAN\tREQUESTS/MINUTE\tPERMIT SLOTS\tSEATS\tCONDITIONS\tTIME ZONE\n")
 	for _, o := range all {
-		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\t%s\n", id.Format(id.Organization, o.ID), printable(o.Name), o.Plan, o.RequestsPerMinute,
-			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedConditions, o.Conditions), o.TimeZone)
+		fmt.Fprintf(&b, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", id.Format(id.Organization, o.ID), printable(o.Name), o.Plan, o.RequestsPerMinute,
+			used(o.UsedPermitSlots, o.PermitSlots), used(o.UsedSeats, o.Seats), used(o.UsedConditions, o.Conditions), o.TimeZone)
 	}
 	return printTable(b.String())
 }

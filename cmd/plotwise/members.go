@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/plotwise/plotwise/internal/demo"
+	"github.com/plotwise/plotwise/internal/id"
+	"github.com/plotwise/plotwise/internal/members"
+	"github.com/plotwise/plotwise/internal/organizations"
+)
+
+type addMemberCommand struct {
+	Organization string `required:"" help:"Id (org_…) or name of the organization." placeholder:"ORG"`
+	Email        string `required:"" help:"Where mail reaches the member." placeholder:"EMAIL"`
+	Name         string `required:"" help:"The member's name, 1 to 200 characters." placeholder:"NAME"`
+	Role         string `required:"" enum:"${roles}" help:"One of ${roles}. Owners and admins get mail when a webhook fails." placeholder:"ROLE"`
+}
+
+// Help tells what the one-line help leaves out.
+func (addMemberCommand) Help() string {
+	return `The id goes to standard output. Each member takes one of the seats of the organization's plan.
+
+  plotwise org add-member --organization "` + demo.Organization + `" --email name@example.com --name "Permits desk" --role admin`
+}
+
+// Run adds the member and prints the id.
+func (c *addMemberCommand) Run(ctx context.Context, g *globals) error {
+	return g.withDatabase(ctx, func(db *database) error {
+		organization, err := findOrganization(ctx, organizations.NewService(db.DB, now, newID), "--organization", c.Organization)
+		if err != nil {
+			return err
+		}
+		var added members.Member
+		if err := audited(ctx, db, "addMember", organization, func(ctx context.Context) (err error) {
+			added, err = members.NewService(db.DB, now, newID).Add(ctx, organization, members.Member{Email: c.Email, Name: c.Name, Role: c.Role})
+			return err
+		}); err != nil {
+			return err
+		}
+		fmt.Println(id.Format(id.Member, added.ID))
+		return nil
+	})
+}
+
+type listMembersCommand struct {
+	Organization string `required:"" help:"Id (org_…) or name of the organization." placeholder:"ORG"`
+}
+
+// Run prints the members, the first one first.
+func (c *listMembersCommand) Run(ctx context.Context, g *globals) error {
+	return g.withDatabase(ctx, func(db *database) error {
+		organization, err := findOrganization(ctx, organizations.NewService(db.DB, now, newID), "--organization", c.Organization)
+		if err != nil {
+			return err
+		}
+		found, err := members.NewService(db.DB, now, newID).List(ctx, organization)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			fmt.Fprintln(os.Stderr, "There is no member yet: add one with plotwise org add-member.")
+			return nil
+		}
+		var b strings.Builder
+		b.WriteString("ID\tNAME\tEMAIL\tROLE\tADDED\n")
+		for _, m := range found {
+			fmt.Fprintf(&b, "%s\t%s\t%s\t%s\t%s\n", id.Format(id.Member, m.ID), printable(m.Name), printable(m.Email), m.Role, instant(&m.CreatedAt))
+		}
+		return printTable(b.String())
+	})
+}
