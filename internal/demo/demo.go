@@ -20,6 +20,8 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/ingest"
+	"github.com/plotwise/plotwise/internal/members"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/permits"
@@ -50,6 +52,10 @@ type Seeder struct {
 	early         *watchlist.Service // whose events are older than events are kept
 	feed          *events.Feed
 	webhooks      *webhooks.Service
+	notices       *notifications.Service
+	members       *members.Service
+	db            *postgres.DB
+	now           func() time.Time
 }
 
 // NewSeeder returns a Seeder on the database.
@@ -60,8 +66,9 @@ func NewSeeder(db *postgres.DB, outbox *events.Outbox, box *secret.Box, now func
 		organizations: organizations.NewService(db, now, newID), keys: apikeys.NewService(db, now, newID), permits: permits.NewService(db),
 		watchlist: watchlist.NewService(db, found.Track, outbox, now), conditions: conditions.NewService(db, found.Track, now, newID),
 		contacts: found, importer: ingest.NewImporter(db, outbox, now, newID), feed: events.NewFeed(db, events.NewHub(), now),
-		webhooks: webhooks.NewService(db, box, nil, now, newID),
-		early:    watchlist.NewService(db, found.Track, events.NewOutbox(slog.New(slog.DiscardHandler), longAgo, newID), now),
+		webhooks: webhooks.NewService(db, box, nil, now, newID), notices: notifications.NewService(db, "", now, newID),
+		members: members.NewService(db, now, newID), db: db, now: now,
+		early: watchlist.NewService(db, found.Track, events.NewOutbox(slog.New(slog.DiscardHandler), longAgo, newID), now),
 	}
 }
 
@@ -93,9 +100,12 @@ func (s *Seeder) Seed(ctx context.Context) (key string, err error) {
 	return key, s.importAll(ctx, true)
 }
 
-// fill gives the organization a watchlist and conditions, where it has none yet.
+// fill gives the organization a webhook, members, a watchlist and conditions, where it has none yet.
 func (s *Seeder) fill(ctx context.Context, organization uuid.UUID) error {
 	if err := s.hook(ctx, organization); err != nil {
+		return err
+	}
+	if err := s.join(ctx, organization); err != nil {
 		return err
 	}
 	if err := s.watch(ctx, organization); err != nil {
@@ -117,23 +127,60 @@ func (s *Seeder) fill(ctx context.Context, organization uuid.UUID) error {
 	return s.feed.Prune(ctx)
 }
 
-// hook gives the organization a webhook, where it has none yet. It is paused: what it would be told can be looked at, and
-// nothing is sent to anybody.
+// hook gives the organization a webhook, where it has none yet, and a notification of it. It is paused: what it would be
+// told can be looked at, and nothing is sent to anybody.
 func (s *Seeder) hook(ctx context.Context, organization uuid.UUID) error {
 	_, meta, err := s.webhooks.List(ctx, organization, page.Query{})
 	if err != nil || meta.Total > 0 {
 		return err
 	}
-	w, _, err := s.webhooks.Create(ctx, organization, webhooks.Create{
-		URL: "https://hooks.example.com/plotwise", Description: "Paused: put your own address here, and resume it",
-		EventTypes: []string{events.StatusChanged, events.FeeChanged, events.InspectionScheduled, events.Added, events.Removed},
+	return postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		ctx := postgres.WithTx(ctx, tx)
+		w, _, err := s.webhooks.Create(ctx, organization, webhooks.Create{
+			URL: "https://hooks.example.com/plotwise", Description: "Paused: put your own address here, and resume it",
+			EventTypes: []string{events.StatusChanged, events.FeeChanged, events.InspectionScheduled, events.Added, events.Removed},
+		})
+		if err != nil {
+			return err
+		}
+		if err := s.fail(ctx, tx, organization, w); err != nil {
+			return err
+		}
+		paused := "paused"
+		_, err = s.webhooks.Update(ctx, organization, w.ID, nil, webhooks.Update{State: &paused})
+		return err
 	})
-	if err != nil {
+}
+
+// fail has the webhook fail for a day, and the organization told of that.
+func (s *Seeder) fail(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, w webhooks.Webhook) error {
+	yesterday := s.now().Add(-24 * time.Hour)
+	if _, _, err := s.webhooks.Fail(ctx, tx, organization, w.ID, webhooks.Failure{At: yesterday}); err != nil {
 		return err
 	}
-	paused := "paused"
-	_, err = s.webhooks.Update(ctx, organization, w.ID, nil, webhooks.Update{State: &paused})
-	return err
+	if _, _, err := s.webhooks.Fail(ctx, tx, organization, w.ID, webhooks.Failure{At: s.now()}); err != nil {
+		return err
+	}
+	return s.notices.Add(ctx, tx, organization, notifications.NewWebhookFailing(notifications.Webhook{
+		ID: w.ID, URL: w.URL, Since: yesterday, Last: "status 503", Disabled: yesterday.Add(webhooks.DisableAfter),
+	}))
+}
+
+// join gives the organization members, where it has none yet: after it was told of its webhook, so that nobody is sent mail.
+func (s *Seeder) join(ctx context.Context, organization uuid.UUID) error {
+	found, err := s.members.List(ctx, organization)
+	if err != nil || len(found) > 0 {
+		return err
+	}
+	for _, m := range []members.Member{
+		{Email: "owner@example.com", Name: "Demo owner", Role: members.Owner},
+		{Email: "member@example.com", Name: "Demo member", Role: members.Plain},
+	} {
+		if _, err := s.members.Add(ctx, organization, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watch puts the first permits and the known one on the watchlist.

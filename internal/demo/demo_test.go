@@ -42,6 +42,9 @@ func TestSeeder_Seed(t *testing.T) {
 	for text, want := range map[string]string{
 		"select count(*)::text from permits":                                                                            "2000",
 		"select count(*)::text from watchlist_items":                                                                    "40",
+		"select string_agg(email || ' ' || role, ', ' order by id) from members":                                        "owner@example.com owner, member@example.com member",
+		"select string_agg(type, ', ') from notifications n join webhooks w on w.id = n.webhook_id":                     "webhook.failing",
+		"select count(*)::text from mails":                                                                              "0",
 		"select count(*)::text from permits where fees_hash is null":                                                    "0",
 		"select count(*)::text from permits where (inspections_hash is null) = (stage ~ 'inspection_phase|finaled')":    "0",
 		"select count(*)::text from permit_fees where (paid_amount is null) <> (paid_date is null) or amount <= 0":      "0",
