@@ -106,7 +106,7 @@ func (w *world) row(t *testing.T, webhook uuid.UUID) string {
 func (w *world) disable(t *testing.T, webhook uuid.UUID) {
 	t.Helper()
 	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
-		Resubscribe(tx, w.organization, webhook)
+		resubscribe(tx, w.organization, webhook)
 		_, err := tx.ExecContext(t.Context(), "update webhooks set state = 'disabled', disabled_reason = 'It answered 410.' where id = $1", webhook)
 		return err
 	})
