@@ -85,13 +85,13 @@ func TestWorker_tellsOfExhausted_byHand(t *testing.T) {
 		w.advance(step)
 		send(t, k)
 	}
-	for range 5 {
+	for range 6 { // two more schedules
 		if _, err := w.Retry(t.Context(), organizationID, w.newest(t, organizationID)[0].ID); err != nil {
 			t.Fatal(err)
 		}
 		send(t, k)
 	}
-	check(t, "deliveries", []string{"1 exhausted 3", "2 exhausted 8"}, w.states(t))
+	check(t, "deliveries", []string{"1 exhausted 3", "2 exhausted 9"}, w.states(t))
 	check(t, "told of two", []string{}, w.told(t))
 	w.tell(t, changed(organizationID, "3"))
 	for _, step := range []time.Duration{0, 30 * time.Second, 150 * time.Second} {
