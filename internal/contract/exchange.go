@@ -79,6 +79,9 @@ func (e Exchange) Curl() string {
 	for _, name := range names {
 		parts = append(parts, "-H "+quoted(name+": "+e.Request.Header[name]))
 	}
+	if e.Request.Body != nil && e.Request.Header["Content-Type"] == "" {
+		parts = append(parts, "-H 'Content-Type: application/json'")
+	}
 	switch body := string(e.Request.Body); {
 	case len(body) > 2000:
 		parts = append(parts, fmt.Sprintf("--data-binary @- # a body of %d bytes", len(body)))
