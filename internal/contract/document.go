@@ -102,7 +102,7 @@ func (d *Document) follow(n node) node {
 func (d *Document) lookup(pointer string) node {
 	n := node{document: d, value: d.root}
 	for part := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
-		key := strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		key := unescaper.Replace(part)
 		if list, ok := n.value.([]any); ok {
 			var i int
 			if _, err := fmt.Sscanf(key, "%d", &i); err != nil || i < 0 || i >= len(list) {
@@ -116,7 +116,13 @@ func (d *Document) lookup(pointer string) node {
 	return n
 }
 
-func escape(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }
+// Members of JSON pointers (RFC 6901 §3).
+var (
+	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
+func escape(key string) string { return escaper.Replace(key) }
 
 // schema compiles the schema that stands at a node.
 func (n node) schema() (*jsonschema.Schema, error) {

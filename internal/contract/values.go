@@ -163,7 +163,7 @@ func evaluate(expression string, e Exchange) (string, bool) {
 	for part := range strings.SplitSeq(strings.TrimPrefix(at, "/"), "/") {
 		switch c := v.(type) {
 		case map[string]any:
-			v = c[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+			v = c[unescaper.Replace(part)]
 		case []any:
 			var i int
 			if _, err := fmt.Sscanf(part, "%d", &i); err != nil || i >= len(c) {
