@@ -2,6 +2,7 @@
 package contracttests
 
 import (
+	"net"
 	"testing"
 
 	"github.com/plotwise/plotwise/contracttests/target"
@@ -11,7 +12,13 @@ import (
 
 // TestServer_keepsItsContract runs the whole suite.
 func TestServer_keepsItsContract(t *testing.T) {
-	suite, err := contract.New(gen.JSON, target.New(t, 300).Options)
+	o := target.New(t, 300).Options
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Receiver.Listener = listener
+	suite, err := contract.New(gen.JSON, o)
 	if err != nil {
 		t.Fatal(err)
 	}

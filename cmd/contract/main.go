@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -52,6 +53,8 @@ type runCommand struct {
 	PerSecond   int               `default:"50" help:"Requests a second at most; 0 for no limit." placeholder:"N"`
 	Seed        uint64            `default:"1" help:"Seed of what is random; the same one gives the same run." placeholder:"N"`
 	Operations  []string          `help:"Only these operations, by operationId." placeholder:"ID"`
+	Receiver    string            `help:"Receive what webhooks send at this address, such as 127.0.0.1:0; without it that is not tried. A local server has to run with PLOTWISE_WEBHOOK_ALLOW_NETS=127.0.0.0/8." placeholder:"ADDRESS"`
+	ReceiverURL string            `name:"receiver-url" help:"URL under which the server reaches the receiver, when it is another than its address." placeholder:"URL"`
 	SkipLimits  bool              `help:"Leave the limits of requests alone; otherwise they are used up at the end, which keeps requests without a key from this network out for a minute."`
 	Report      map[string]string `help:"Files to write: json=FILE, junit=FILE, html=FILE." placeholder:"KIND=FILE"`
 }
@@ -60,13 +63,16 @@ type runCommand struct {
 func (runCommand) Help() string {
 	return `It replays the document's examples, provokes every status below 500, breaks one constraint at a time, tries keys and
 foreign ids, and leads what it makes along the document's links. Every answer is held against the document in full.
+With --receiver it makes webhooks that lead to itself, and holds what arrives against the document too: bodies, signatures,
+retries, pauses and the log.
 
-  contract run --base-url http://localhost:8080 --api-key "$PLOTWISE_API_KEY" --allow-writes --report "html=contract.html;junit=contract.xml"
+  contract run --base-url http://localhost:8080 --api-key "$PLOTWISE_API_KEY" --allow-writes --receiver 127.0.0.1:0 \
+    --report "html=contract.html;junit=contract.xml"
 
 Without --allow-writes nothing is changed on the server, and what needs it counts as not covered. With it, what was made
 is deleted again; requests are a few at once and no more a second than --per-second says.
 
-Exit codes: 0 the server keeps its contract; 1 it does not, or too little was covered; 2 the run could not be done.`
+Exit codes: 0 the server keeps its contract, as far as it was tried; 1 it does not, or too little was covered; 2 the run could not be done.`
 }
 
 // errNotKept says that the server does not keep its contract, or that too little was covered to say; it was said already.
@@ -99,9 +105,13 @@ func (c *runCommand) Run(ctx context.Context) error {
 			return fmt.Errorf("--report %s: want json, junit or html", kind)
 		}
 	}
+	receiver, err := c.receiver(ctx)
+	if err != nil {
+		return err
+	}
 	suite, err := contract.New(document, contract.Options{
 		BaseURL: c.BaseURL, Key: c.APIKey, Keys: contract.Keys{Permissions: c.Keys}, OtherKey: c.OtherKey, AllowWrites: c.AllowWrites, PerSecond: c.PerSecond, Seed: c.Seed,
-		Only: c.Operations, SkipLimits: c.SkipLimits, ServedAt: c.servedAt(), Progress: progress(), Now: time.Now,
+		Only: c.Operations, Receiver: receiver, SkipLimits: c.SkipLimits, ServedAt: c.servedAt(), Progress: progress(), Now: time.Now,
 	})
 	if err != nil {
 		return err
@@ -124,6 +134,22 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return errNotKept
 	}
 	return nil
+}
+
+// receiver listens for what webhooks send; where it is not to, it returns none.
+func (c *runCommand) receiver(ctx context.Context) (contract.Receiver, error) {
+	if c.Receiver == "" {
+		if c.ReceiverURL != "" {
+			return contract.Receiver{}, errors.New("--receiver-url: want --receiver too, the address to listen on")
+		}
+		return contract.Receiver{}, nil
+	}
+	var listening net.ListenConfig
+	l, err := listening.Listen(ctx, "tcp", c.Receiver)
+	if err != nil {
+		return contract.Receiver{}, fmt.Errorf("--receiver %s: %w", c.Receiver, err)
+	}
+	return contract.Receiver{Listener: l, URL: c.ReceiverURL}, nil
 }
 
 const servedAt = "/docs/openapi.json"

@@ -183,6 +183,7 @@ type Response struct {
 	Always  []string         // names of headers that every such answer has
 	Media   map[string]Media // by media type; none when the answer has no body
 	Links   []Link
+	Causes  map[string]map[string]string // runtime expressions by the names of an event's data, by its type (x-causes)
 }
 
 // Media is a body in one media type.
@@ -208,6 +209,16 @@ type Rule struct {
 	Headers    map[string]any
 	Body       any
 	Needs      string // what has to be so on the server for the request to break it; "" when nothing has
+}
+
+// events returns the names of the document's webhooks, sorted.
+func (d *Document) events() []string {
+	return node{document: d, value: d.root}.get("webhooks").keys()
+}
+
+// payload returns what a webhook sends.
+func (d *Document) payload(event string) node {
+	return node{document: d, value: d.root}.get("webhooks").get(event).get("post").get("requestBody").get("content").get("application/json")
 }
 
 var methods = []string{"get", "post", "put", "patch", "delete"}
@@ -302,7 +313,7 @@ func examples(media node) []Example {
 }
 
 func response(status string, n node) Response {
-	r := Response{Status: status, Headers: map[string]node{}, Media: map[string]Media{}}
+	r := Response{Status: status, Headers: map[string]node{}, Media: map[string]Media{}, Causes: map[string]map[string]string{}}
 	headers := n.get("headers")
 	common := node{document: n.document, value: n.document.root}.get("x-common").get("headers")
 	for _, name := range headers.keys() {
@@ -327,6 +338,13 @@ func response(status string, n node) Response {
 			l.Parameters[p] = link.get("parameters").get(p).text()
 		}
 		r.Links = append(r.Links, l)
+	}
+	causes := n.get("x-causes")
+	for _, event := range causes.keys() {
+		r.Causes[event] = map[string]string{}
+		for _, name := range causes.get(event).keys() {
+			r.Causes[event][name] = causes.get(event).get(name).text()
+		}
 	}
 	return r
 }

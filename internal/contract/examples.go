@@ -37,9 +37,8 @@ func (s *Suite) validateExamples() {
 
 // validateWebhooks holds the examples of the document's webhooks against their schemas.
 func (s *Suite) validateWebhooks() {
-	hooks := node{document: s.document, value: s.document.root}.get("webhooks")
-	for _, name := range hooks.keys() {
-		media := hooks.get(name).get("post").get("requestBody").get("content").get("application/json")
+	for _, name := range s.document.events() {
+		media := s.document.payload(name)
 		s.report.expect("webhooks", name)
 		sound := len(examples(media)) > 0
 		for _, example := range examples(media) {

@@ -44,6 +44,9 @@ func (r *Report) Text() string {
 		if f.Curl != "" {
 			fmt.Fprintf(&b, "  %s\n", f.Curl)
 		}
+		if f.Arrived != "" {
+			fmt.Fprintf(&b, "  what arrived:\n    %s\n", strings.ReplaceAll(f.Arrived, "\n", "\n    "))
+		}
 	}
 	fmt.Fprintf(&b, "%d requests in %s with seed %d, %d findings of %d causes\n", r.Requests, r.Took.Round(time.Millisecond), r.Seed, len(r.Findings), len(r.Groups()))
 	for _, c := range r.Coverage() {
@@ -95,7 +98,7 @@ func renderJUnit(r *Report) ([]byte, error) {
 	}
 	for _, g := range r.Groups() {
 		f := g.Findings[0]
-		add(f.Operation, g.Cause, &junitFailure{f.Place + " " + f.Message, f.Case + "\n" + f.Curl + "\n" + f.Body})
+		add(f.Operation, g.Cause, &junitFailure{f.Place + " " + f.Message, strings.Join([]string{f.Case, f.Curl, f.Body, f.Arrived}, "\n")})
 	}
 	for _, c := range r.Coverage() {
 		var failure *junitFailure
@@ -114,9 +117,6 @@ var reportPage string
 func renderHTML(r *Report) ([]byte, error) {
 	page, err := template.New("report").Funcs(template.FuncMap{
 		"percent": func(c Coverage) string {
-			if c.Total == 0 {
-				return "100"
-			}
 			return fmt.Sprintf("%.1f", 100*float64(c.Covered)/float64(c.Total))
 		},
 	}).Parse(reportPage)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,10 @@ type Options struct {
 	Seed        uint64            // of what is random: the order of changes in sequences
 	PerSecond   int               // requests at most; 0 for no limit
 	Only        []string          // operationIds; all when empty
+	Sections    []string          // names of the suite's parts; all when empty
 	SkipLimits  bool              // whether limits of requests are left alone
+	Receiver    Receiver          // of what webhooks send
+	Patience    time.Duration     // how long what a webhook should send is waited for; 20 s when 0
 	Transport   http.RoundTripper // nil for the usual one
 	Progress    func(section string, done, total int)
 	Now         func() time.Time
@@ -51,7 +55,10 @@ type section struct {
 	run  func(s *Suite, ctx context.Context, op Operation)
 }
 
-const limits = "limits" // the last section: it is in the way of others for a while
+const (
+	limits       = "limits" // the last section: it is in the way of others for a while
+	liveWebhooks = "live webhooks"
+)
 
 func sections() []section {
 	return []section{
@@ -61,6 +68,7 @@ func sections() []section {
 		{"security", (*Suite).trySecurity},
 		{"sequences", (*Suite).runSequence},
 		{"paging", (*Suite).walkPages},
+		{liveWebhooks, (*Suite).receiveWebhooks},
 		{limits, (*Suite).exhaustLimits},
 	}
 }
@@ -77,6 +85,9 @@ func New(text []byte, o Options) (*Suite, error) {
 	}
 	if o.BaseURL == "" || o.Key == "" {
 		return nil, errors.New("want the server's base URL and an API key")
+	}
+	if err := o.Receiver.check(o.AllowWrites); err != nil {
+		return nil, err
 	}
 	s := &Suite{
 		document: document, operations: operations, byID: map[string]Operation{}, options: o, live: map[string]string{},
@@ -97,6 +108,9 @@ const atOnce = 24
 // Run holds the server against the document and returns what it found.
 func (s *Suite) Run(ctx context.Context) (*Report, error) {
 	start := s.options.Now()
+	if l := s.options.Receiver.Listener; l != nil {
+		defer func() { _ = l.Close() }() // also when nothing was received
+	}
 	if n := s.options.PerSecond; n > 0 {
 		pace := time.NewTicker(time.Second / time.Duration(n))
 		defer pace.Stop()
@@ -116,29 +130,54 @@ func (s *Suite) Run(ctx context.Context) (*Report, error) {
 		s.keys = keys
 	}
 	s.expectAll()
-	s.validateExamples()
-	if len(s.options.Only) == 0 {
-		s.validateWebhooks()
-	}
-	s.compareServed(ctx)
+	s.expectLive()
+	s.readDocument(ctx)
 	for _, part := range sections() {
-		if s.section = part.name; part.name == limits && s.beforeLimits != nil {
-			s.beforeLimits()
-		}
-		for i, op := range s.operations {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			if s.options.Progress != nil {
-				s.options.Progress(part.name, i, len(s.operations))
-			}
-			if s.wanted(op) {
-				part.run(s, ctx, op)
-			}
+		if err := s.runSection(ctx, part); err != nil {
+			return nil, err
 		}
 	}
 	s.report.Took = s.options.Now().Sub(start)
 	return s.report, nil
+}
+
+// readDocument holds the document against itself, and against what the server serves.
+func (s *Suite) readDocument(ctx context.Context) {
+	if s.runs("document") {
+		s.validateExamples()
+		if len(s.options.Only) == 0 {
+			s.validateWebhooks()
+		}
+	}
+	if s.runs("drift") {
+		s.compareServed(ctx)
+	}
+}
+
+func (s *Suite) runSection(ctx context.Context, part section) error {
+	if !s.runs(part.name) {
+		return nil
+	}
+	if s.section = part.name; part.name == limits && s.beforeLimits != nil {
+		s.beforeLimits()
+	}
+	for i, op := range s.operations {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if s.options.Progress != nil {
+			s.options.Progress(part.name, i, len(s.operations))
+		}
+		if s.wanted(op) {
+			part.run(s, ctx, op)
+		}
+	}
+	return nil
+}
+
+// runs reports whether a part of the suite is run.
+func (s *Suite) runs(part string) bool {
+	return len(s.options.Sections) == 0 || slices.Contains(s.options.Sections, part)
 }
 
 func (s *Suite) wanted(op Operation) bool {
@@ -200,9 +239,11 @@ func (s *Suite) send(ctx context.Context, r Request, what string) (e Exchange, f
 	return e, true
 }
 
-func (s *Suite) fail(e Exchange, what string, f Fault) {
-	s.report.add(Finding{
+func (s *Suite) fail(e Exchange, what string, f Fault) { s.report.add(s.finding(e, what, f)) }
+
+func (s *Suite) finding(e Exchange, what string, f Fault) Finding {
+	return Finding{
 		Section: s.section, Operation: e.Request.Operation.ID, Case: what, Place: f.Place, Keyword: f.Keyword, Message: f.Message,
 		Status: e.Status, Curl: e.Curl(), Body: string(e.Body[:min(len(e.Body), 2000)]),
-	})
+	}
 }

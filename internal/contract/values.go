@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -179,6 +180,8 @@ func evaluate(expression string, e Exchange) (string, bool) {
 		return v, true
 	case json.Number:
 		return v.String(), true
+	case bool:
+		return strconv.FormatBool(v), true
 	}
 	return "", false
 }
