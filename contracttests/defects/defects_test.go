@@ -21,18 +21,6 @@ type defect struct {
 	found      string // in a finding's section, operation, place, keyword and message
 }
 
-func set(name string, value any) func(map[string]any) {
-	return func(data map[string]any) { data[name] = value }
-}
-
-func within(name string, change func(map[string]any)) func(map[string]any) {
-	return func(data map[string]any) {
-		if inner, ok := data[name].(map[string]any); ok {
-			change(inner)
-		}
-	}
-}
-
 // answers are defects in what the server says.
 var answers = []defect{
 	{"another status", "listJurisdictions", onSuccess(func(a *answer) { a.status = http.StatusAccepted }), "listJurisdictions status undeclared"},
@@ -229,6 +217,7 @@ func keyed(o contract.Options) map[string]plant {
 }
 
 func TestSuite_findsDefects(t *testing.T) {
+	t.Parallel()
 	x := target.New(t, 1_000_000)
 	x.Options.SkipLimits = true
 	maker, err := contract.New(gen.JSON, x.Options)

@@ -89,6 +89,18 @@ func (a *answer) edit(change func(body map[string]any)) {
 	a.body, _ = json.Marshal(body) // it was JSON
 }
 
+func set(name string, value any) func(map[string]any) {
+	return func(data map[string]any) { data[name] = value }
+}
+
+func within(name string, change func(map[string]any)) func(map[string]any) {
+	return func(data map[string]any) {
+		if inner, ok := data[name].(map[string]any); ok {
+			change(inner)
+		}
+	}
+}
+
 // onRequest changes what the server gets.
 func onRequest(change func(r *http.Request)) plant {
 	return func(sound http.Handler) http.Handler {
