@@ -19,6 +19,7 @@ import (
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/listen"
 	"github.com/plotwise/plotwise/internal/members"
 	"github.com/plotwise/plotwise/internal/organizations"
 )
@@ -31,6 +32,7 @@ type cli struct {
 	Import  importCommand  `cmd:"" help:"Import permits, inspections or fees from a city's files."`
 	Sync    syncCommand    `cmd:"" help:"Pull what changed from cities' open-data portals."`
 	Audit   auditCommand   `cmd:"" help:"Prove that every event has its deliveries, and look for what is wrong with them."`
+	Listen  listenCommand  `cmd:"" help:"Forward events to a URL of your own machine, for developing a webhook."`
 	Keys    keysCommand    `cmd:"" help:"Make, list and revoke API keys."`
 	Org     orgCommand     `cmd:"" help:"Make organizations and set their plans."`
 }
@@ -51,7 +53,8 @@ PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, 
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ","), "roles": strings.Join(members.Roles(), ",")},
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ","), "roles": strings.Join(members.Roles(), ","),
+		"baseURL": listen.DefaultBaseURL, "eventTypes": strings.Join(listen.EventTypes(), ", ")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}))
 	cfg, err := config.Load(os.Environ())
 	if err != nil {

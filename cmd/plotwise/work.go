@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"time"
@@ -101,12 +100,12 @@ const leaseSlack = 30 * time.Second
 // worker returns what sends to webhooks.
 func (g *globals) worker(db *database, box *secret.Box, metrics *httpapi.Metrics) *deliveries.Worker {
 	c := g.config
-	counted := deliveries.NewMetrics(db.DB, g.log, now)
-	metrics.Register(counted)
-	kept := webhooks.NewService(db.DB, box, c.WebhookAllowNets, now, newID)
-	client := outbound.NewClient(c.WebhookAllowNets, c.WebhookTimeout, nil, now)
-	notices := notifications.NewService(db.DB, c.PublicURL, now, newID)
-	return deliveries.NewWorker(db.DB, client, kept, notices, deliveries.Options{
+	w := deliveries.NewWorker(deliveries.Options{
+		DB: db.DB, Client: outbound.NewClient(c.WebhookAllowNets, c.WebhookTimeout, nil, now), Webhooks: webhooks.NewService(db.DB, box, c.WebhookAllowNets, now, newID),
+		Notices:  notifications.NewService(db.DB, c.PublicURL, now, newID),
 		Schedule: c.WebhookSchedule, AtOnce: c.WebhooksAtOnce, PerWebhook: c.WebhookAtOnce, Lease: c.WebhookTimeout + leaseSlack,
-	}, counted, g.log, now, newID, rand.Float64)
+		Log: g.log, Now: now, NewID: newID,
+	})
+	metrics.Register(w.Metrics)
+	return w
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -102,10 +101,11 @@ func newWorker(t *testing.T, db *postgres.DB, box *secret.Box) *deliveries.Worke
 	}}
 	client := outbound.NewClient(loopback, 5*time.Second, nowhere, now)
 	t.Cleanup(client.Close)
-	log := slog.New(slog.DiscardHandler)
-	return deliveries.NewWorker(db, client, webhooks.NewService(db, box, loopback, now, newID), notifications.NewService(db, "http://contract.test", now, newID), deliveries.Options{
+	return deliveries.NewWorker(deliveries.Options{
+		DB: db, Client: client, Webhooks: webhooks.NewService(db, box, loopback, now, newID), Notices: notifications.NewService(db, "http://contract.test", now, newID),
 		Schedule: []time.Duration{time.Hour}, AtOnce: 10, PerWebhook: 5, Lease: time.Minute,
-	}, deliveries.NewMetrics(db, log, now), log, now, newID, rand.Float64)
+		Log: slog.New(slog.DiscardHandler), Now: now, NewID: newID,
+	})
 }
 
 // widen lets the demo organization send as many requests as the suite likes.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -159,10 +158,11 @@ func (s *sender) fill(ctx context.Context) error {
 }
 
 func (s *sender) worker() *deliveries.Worker {
-	log := slog.New(slog.DiscardHandler)
-	return deliveries.NewWorker(s.db, s.client, s.webhooks, notifications.NewService(s.db, "http://bench.test", utcNow, newID), deliveries.Options{
+	return deliveries.NewWorker(deliveries.Options{
+		DB: s.db, Client: s.client, Webhooks: s.webhooks, Notices: notifications.NewService(s.db, "http://bench.test", utcNow, newID),
 		Schedule: []time.Duration{time.Minute}, AtOnce: atOnce, PerWebhook: 20, Lease: time.Minute,
-	}, deliveries.NewMetrics(s.db, log, utcNow), log, utcNow, newID, rand.Float64)
+		Log: slog.New(slog.DiscardHandler), Now: utcNow, NewID: newID,
+	})
 }
 
 // drain runs a worker until all is sent and logged, and returns how long that took.

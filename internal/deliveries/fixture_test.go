@@ -127,7 +127,9 @@ func (w *world) worker(t *testing.T, o Options) *Worker {
 	t.Helper()
 	client := outbound.NewClient(loopback, 20*time.Second, nil, w.clock.now)
 	notices := notifications.NewService(w.db, "https://api.example.com", w.clock.now, newID)
-	k := NewWorker(w.db, client, w.webhooks, notices, o, NewMetrics(w.db, discard, w.clock.now), discard, w.clock.now, newID, func() float64 { return 0.5 })
+	o.DB, o.Client, o.Webhooks, o.Notices, o.Log = w.db, client, w.webhooks, notices, discard
+	o.Now, o.NewID, o.Random = w.clock.now, newID, func() float64 { return 0.5 }
+	k := NewWorker(o)
 	w.workers = append(w.workers, k)
 	t.Cleanup(func() { k.sending.Wait(); client.Close() })
 	return k

@@ -54,7 +54,7 @@ func (w *Worker) work(ctx context.Context, j job, release func()) {
 	if result.Reason == outbound.Canceled {
 		return
 	}
-	w.metrics.observe(j, at, result)
+	w.Metrics.observe(j, at, result)
 	f := &finished{job: j, attempt: w.attempt(j, target, at, header, result), outcome: w.outcome(j, result)}
 	if err := w.recorder.record(ctx, f, lease); err != nil {
 		w.log.LogAttrs(ctx, slog.LevelWarn, "an attempt is not recorded, and will be made again",

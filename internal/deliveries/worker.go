@@ -3,6 +3,7 @@ package deliveries
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,16 +16,28 @@ import (
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
-// Options say how a Worker works.
+// Options are what a Worker needs.
 type Options struct {
+	DB       *postgres.DB
+	Client   *outbound.Client
+	Webhooks *webhooks.Service
+	Notices  *notifications.Service // which tell organizations of their webhooks that fail
+
 	Schedule   []time.Duration // the waits before the retries
 	AtOnce     int             // requests of this worker
 	PerWebhook int             // requests to one webhook, of all workers together
 	Lease      time.Duration   // longer than a request may take
+
+	Log    *slog.Logger
+	Now    func() time.Time
+	NewID  func() uuid.UUID
+	Random func() float64 // 0 up to 1; nil for a usual one
 }
 
 // Worker sends what is due. Any number of workers may share a database. It is for one Run.
 type Worker struct {
+	Metrics *Metrics
+
 	db       *postgres.DB
 	client   *outbound.Client
 	webhooks *webhooks.Service
@@ -33,8 +46,7 @@ type Worker struct {
 	log      *slog.Logger
 	now      func() time.Time
 	newID    func() uuid.UUID
-	random   func() float64 // 0 up to 1
-	metrics  *Metrics
+	random   func() float64
 	recorder recorder
 	slots    chan struct{}
 	wake     chan struct{}
@@ -43,14 +55,16 @@ type Worker struct {
 	settled time.Time // when it last cancelled what has no webhook any more
 }
 
-// NewWorker returns a Worker that sends by the client, tells organizations of their webhooks that fail, and counts in the
-// metrics.
-func NewWorker(db *postgres.DB, client *outbound.Client, kept *webhooks.Service, notices *notifications.Service, o Options, metrics *Metrics, log *slog.Logger, now func() time.Time, newID func() uuid.UUID, random func() float64) *Worker {
+// NewWorker returns a Worker.
+func NewWorker(o Options) *Worker {
 	w := &Worker{
-		db: db, client: client, webhooks: kept, notices: notices, options: o, log: log, now: now, newID: newID, random: random, metrics: metrics,
-		slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
+		Metrics: NewMetrics(o.DB, o.Log, o.Now), db: o.DB, client: o.Client, webhooks: o.Webhooks, notices: o.Notices, options: o, log: o.Log,
+		now: o.Now, newID: o.NewID, random: o.Random, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
 	}
-	w.recorder = recorder{db: db, now: now, judge: w.judge}
+	if w.random == nil {
+		w.random = rand.Float64
+	}
+	w.recorder = recorder{db: o.DB, now: o.Now, judge: w.judge}
 	return w
 }
 

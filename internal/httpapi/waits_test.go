@@ -36,10 +36,11 @@ func newTestingWorld(t *testing.T) *world {
 func (w *world) work(t *testing.T) {
 	t.Helper()
 	client := outbound.NewClient(w.allowNets, time.Minute, nil, time.Now)
-	log := slog.New(slog.DiscardHandler)
-	worker := deliveries.NewWorker(w.db, client, webhooks.NewService(w.db, w.box, w.allowNets, nowUTC, newID), notifications.NewService(w.db, "http://api.test", nowUTC, newID), deliveries.Options{
+	worker := deliveries.NewWorker(deliveries.Options{
+		DB: w.db, Client: client, Webhooks: webhooks.NewService(w.db, w.box, w.allowNets, nowUTC, newID), Notices: notifications.NewService(w.db, "http://api.test", nowUTC, newID),
 		AtOnce: 10, PerWebhook: 10, Lease: 2 * time.Minute,
-	}, deliveries.NewMetrics(w.db, log, nowUTC), log, nowUTC, newID, func() float64 { return 0.5 })
+		Log: slog.New(slog.DiscardHandler), Now: nowUTC, NewID: newID,
+	})
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { worker.Run(ctx) })
