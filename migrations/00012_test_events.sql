@@ -20,6 +20,10 @@ alter table idempotency_keys
     drop constraint idempotency_keys_status_check,
     add constraint idempotency_keys_status_check check (status = 0 or status between 200 and 299);
 
+-- Looking each attempt's delivery up would cost as much as writing it. Attempts are pruned by their own time.
+alter table attempts drop constraint attempts_delivery_fkey;
+create index attempts_started_idx on attempts using brin (started_at);
+
 -- leases are the deliveries that a worker is at: few, while deliveries are many and are written once an attempt.
 create table leases (
     organization_id uuid        not null,

@@ -220,8 +220,7 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 		running.Go(func() { s.mailer.Run(background) })
 	}
 	running.Go(func() { s.hub.Run(background, db.DB, g.log) })
-	running.Go(func() { events.NewFeed(db.DB, s.hub, now).RunPrune(background, g.log) })
-	running.Go(func() { notifications.NewService(db.DB, g.config.PublicURL, now, newID).RunPrune(background, g.log) })
+	running.Go(func() { g.prune(background, db) })
 	defer func() { err = errors.Join(err, s.flush(ctx), s.limiter.close()) }()
 	defer running.Wait()
 	defer cancel()
@@ -246,6 +245,28 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	shutdown, stop := context.WithTimeout(context.WithoutCancel(ctx), g.config.ShutdownTimeout)
 	defer stop()
 	return errors.Join(err, api.Shutdown(shutdown), admin.Shutdown(shutdown))
+}
+
+// prune deletes what has had its time, every hour until the context ends. Any number of servers may.
+func (g *globals) prune(ctx context.Context, db *database) {
+	hourly := time.NewTicker(time.Hour)
+	defer hourly.Stop()
+	for {
+		for what, prune := range map[string]func(context.Context) error{
+			"events":        events.NewFeed(db.DB, nil, now).Prune,
+			"attempts":      func(ctx context.Context) error { return deliveries.Prune(ctx, db.DB, now()) },
+			"notifications": notifications.NewService(db.DB, g.config.PublicURL, now, newID).Prune,
+		} {
+			if err := prune(ctx); err != nil && ctx.Err() == nil {
+				g.log.LogAttrs(ctx, slog.LevelWarn, "what has had its time is still there", slog.String("what", what), slog.Any("error", err))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-hourly.C:
+		}
+	}
 }
 
 func (g *globals) server(handler http.Handler) *http.Server {

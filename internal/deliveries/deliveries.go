@@ -118,3 +118,16 @@ func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (De
 	d.Log, err = listAttempts(ctx, q, organization, delivery)
 	return d, err
 }
+
+// keep is how long attempts are kept. Deliveries go with their events.
+const keep = 30 * 24 * time.Hour
+
+// Prune deletes the attempts of all organizations that have had their time.
+func Prune(ctx context.Context, db *postgres.DB, now time.Time) error {
+	for {
+		deleted, err := pruneAttempts(ctx, db, now.Add(-keep))
+		if err != nil || deleted == 0 {
+			return err
+		}
+	}
+}

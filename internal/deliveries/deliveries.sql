@@ -169,6 +169,9 @@ where organization_id = $1 and id = $2 and state = 'pending' and not exists (sel
 -- name: notify
 select pg_notify($1, cast($2 as text))
 
+-- name: pruneAttempts
+delete from attempts where ctid = any(array(select ctid from attempts where started_at < $1 limit 5000))
+
 -- name: measure
 -- What is paused waits by the customer's wish, and is not due.
 with waiting as (

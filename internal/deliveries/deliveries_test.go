@@ -262,3 +262,20 @@ func TestService_Retry_wakes(t *testing.T) {
 		t.Error("nobody was told")
 	}
 }
+
+func TestPrune(t *testing.T) {
+	w := newWorld(t)
+	w.webhook(t, organizationID, receive(t, answering(500)).URL)
+	w.tell(t, changed(organizationID, "1"))
+	k := w.worker(t, usual)
+	send(t, k)
+	_, before := w.only(t)
+	w.advance(time.Hour)
+	send(t, k)
+	if err := Prune(t.Context(), w.db, before[0].StartedAt.Add(30*24*time.Hour+time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, after := w.only(t); len(before) != 1 || len(after) != 1 || after[0].Number != 2 {
+		t.Errorf("attempts = %+v, want the second one alone", after)
+	}
+}

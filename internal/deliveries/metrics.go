@@ -29,7 +29,7 @@ type Metrics struct {
 
 // NewMetrics returns the metrics of a process on the database.
 func NewMetrics(db *postgres.DB, log *slog.Logger, now func() time.Time) *Metrics {
-	return &Metrics{
+	m := &Metrics{
 		db: db, log: log, now: now,
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "plotwise_delivery_attempts_total", Help: "Attempts by outcome: succeeded, the class of another status, or why there was no answer.",
@@ -43,6 +43,8 @@ func NewMetrics(db *postgres.DB, log *slog.Logger, now func() time.Time) *Metric
 			Buckets: []float64{.005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 15, 60, 300, 1800},
 		}),
 	}
+	m.attempts.WithLabelValues("succeeded") // a rate of nothing is 0, not absent
+	return m
 }
 
 // observe counts an attempt that began at a time.

@@ -40,6 +40,7 @@ var (
 	insertTestSQL      = statements.Get("insertTest")
 	cancelTestSQL      = statements.Get("cancelTest")
 	notifySQL          = statements.Get("notify")
+	pruneAttemptsSQL   = statements.Get("pruneAttempts")
 	measureSQL         = statements.Get("measure")
 )
 
@@ -296,4 +297,13 @@ func measure(ctx context.Context, q postgres.Querier, now time.Time) (queue, err
 		return found, fmt.Errorf("measure the queue of deliveries: %w", err)
 	}
 	return found, nil
+}
+
+// pruneAttempts deletes some attempts that are older, and returns how many.
+func pruneAttempts(ctx context.Context, q postgres.Querier, before time.Time) (int64, error) {
+	result, err := q.ExecContext(ctx, pruneAttemptsSQL, before)
+	if err != nil {
+		return 0, fmt.Errorf("delete old attempts: %w", err)
+	}
+	return result.RowsAffected()
 }

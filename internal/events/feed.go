@@ -3,7 +3,6 @@ package events
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -113,22 +112,6 @@ func expired(pruned int64) error {
 
 // keep is how long events are kept.
 const keep = 30 * 24 * time.Hour
-
-// RunPrune prunes every hour until the context ends.
-func (f *Feed) RunPrune(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := f.Prune(ctx); err != nil && ctx.Err() == nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "old events are still there", slog.Any("error", err))
-		}
-	}
-}
 
 // Prune deletes the events of all organizations that have had their time.
 func (f *Feed) Prune(ctx context.Context) error {

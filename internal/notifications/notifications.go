@@ -4,7 +4,6 @@ package notifications
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -102,22 +101,6 @@ type recipient struct {
 
 // keep is how long notifications are kept, with their mails.
 const keep = 30 * 24 * time.Hour
-
-// RunPrune prunes every hour until the context ends.
-func (s *Service) RunPrune(ctx context.Context, log *slog.Logger) {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if err := s.Prune(ctx); err != nil && ctx.Err() == nil {
-			log.LogAttrs(ctx, slog.LevelWarn, "old notifications are still there", slog.Any("error", err))
-		}
-	}
-}
 
 // Prune deletes the notifications of all organizations that have had their time.
 func (s *Service) Prune(ctx context.Context) error {
