@@ -38,7 +38,8 @@ with recursive waiting as (
         where p.organization_id = w.organization_id and p.webhook_id = w.id and p.state = 'pending' and p.next_attempt_at <= $1 and not p.test
             and not exists (select from leases l where l.organization_id = p.organization_id and l.delivery_id = p.id)
         order by p.next_attempt_at
-        limit greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id))
+        limit least(1 + 2 * $4 / (select count(*) from waiting), -- more than about its part is not looked at
+            greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id)))
     ) d
 ), chosen as (
     (select organization_id, id, webhook_id from due order by turn, random() limit $4) -- or with room for one, the same organization would always be first

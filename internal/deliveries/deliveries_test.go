@@ -247,17 +247,13 @@ func TestService_Retry_wakes(t *testing.T) {
 		w.db.Listen(t.Context(), events.Channel, discard, func(payload string) { heard <- payload })
 	}()
 	t.Cleanup(func() { <-listening })
-	w.await(t, "listening", func() bool {
-		return len(w.query(t, "select 'yes' from pg_stat_activity where datname = current_database() and query like 'LISTEN %' and state = 'idle'")) > 0
-	})
+	check(t, "heard once it listens", "", <-heard)
 	if _, err := w.Retry(t.Context(), organizationID, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	select {
 	case got := <-heard:
-		if got != organizationID.String() {
-			t.Errorf("heard %q, want the organization", got)
-		}
+		check(t, "heard", organizationID.String(), got)
 	case <-time.After(30 * time.Second):
 		t.Error("nobody was told")
 	}

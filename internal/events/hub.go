@@ -29,16 +29,30 @@ func NewHub() *Hub {
 func (h *Hub) Run(ctx context.Context, db *postgres.DB, log *slog.Logger) {
 	defer close(h.done)
 	db.Listen(ctx, Channel, log, func(payload string) {
-		if organization, err := uuid.Parse(payload); err == nil {
+		if payload == "" { // some may have been missed
+			h.wakeAll()
+		} else if organization, err := uuid.Parse(payload); err == nil {
 			h.wake(organization)
 		}
 	})
 }
 
+func (h *Hub) wakeAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, waiting := range h.waiting {
+		rouse(waiting)
+	}
+}
+
 func (h *Hub) wake(organization uuid.UUID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.waiting[organization] {
+	rouse(h.waiting[organization])
+}
+
+func rouse(waiting map[chan struct{}]bool) {
+	for c := range waiting {
 		select {
 		case c <- struct{}{}:
 		default: // it is awake

@@ -46,6 +46,9 @@ func TestDB_Listen(t *testing.T) {
 		db.Listen(ctx, "test", slog.New(slog.NewTextHandler(&log, nil)), func(payload string) { heard <- payload })
 	}()
 	first := listenerOf(t, db, 0)
+	if got := <-heard; got != "" {
+		t.Errorf("heard %q first, want that it listens", got)
+	}
 	notify(t, db, "another", "0")
 	notify(t, db, "test", "1")
 	notify(t, db, "test", "2")
@@ -58,6 +61,9 @@ func TestDB_Listen(t *testing.T) {
 		t.Fatal(err)
 	}
 	listenerOf(t, db, first)
+	if got := <-heard; got != "" {
+		t.Errorf("after its connection broke it heard %q, want that it listens again", got)
+	}
 	notify(t, db, "test", "3")
 	if got := <-heard; got != "3" {
 		t.Errorf("after its connection broke it heard %q, want 3", got)
