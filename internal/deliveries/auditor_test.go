@@ -169,7 +169,7 @@ func TestAuditor_Audit_late(t *testing.T) {
 		if err != nil || len(found) != 1 {
 			t.Fatalf("claim = %+v, %v; want one", found, err)
 		}
-		jobs = append(jobs, found...)
+		jobs = append(jobs, k.unseal(t.Context(), found)...)
 		w.advance(time.Minute)
 	}
 	for _, c := range []struct {

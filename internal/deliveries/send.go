@@ -36,35 +36,51 @@ type job struct {
 	Body           string    `db:"body"`
 	URL            string    `db:"url"`
 	Sealed         []byte    `db:"sealed"`
+
+	target webhooks.Target
+}
+
+// unseal reads the secrets and headers of the webhooks of one claim, each once, and returns the jobs whose could be read:
+// the leases of the others end, and they are tried again.
+func (w *Worker) unseal(ctx context.Context, jobs []job) (readable []job) {
+	targets := map[uuid.UUID]webhooks.Target{}
+	for _, j := range jobs {
+		target, known := targets[j.WebhookID]
+		if !known {
+			var err error
+			if target, err = w.webhooks.Unseal(j.WebhookID, j.Sealed, w.now()); err != nil {
+				w.log.LogAttrs(ctx, slog.LevelError, "a webhook's secrets cannot be read", slog.String("webhook_id", id.Format(id.Webhook, j.WebhookID)), slog.Any("error", err))
+				continue
+			}
+			targets[j.WebhookID] = target
+		}
+		j.target = target
+		readable = append(readable, j)
+	}
+	return readable
 }
 
 // work makes an attempt, releases what that took, and records it.
 func (w *Worker) work(ctx context.Context, j job, release func()) {
-	lease := w.now().Add(w.options.Lease)
-	target, err := w.webhooks.Unseal(j.WebhookID, j.Sealed, w.now())
-	if err != nil { // the lease ends, and it is tried again
-		release()
-		w.log.LogAttrs(ctx, slog.LevelError, "a webhook's secrets cannot be read", slog.String("webhook_id", id.Format(id.Webhook, j.WebhookID)), slog.Any("error", err))
-		return
-	}
 	at := w.now()
-	header := w.header(j, target, at)
+	lease := at.Add(w.options.Lease)
+	header := w.header(j, at)
 	result := w.client.Post(ctx, j.URL, header, []byte(j.Body))
 	release()
 	if result.Reason == outbound.Canceled {
 		return
 	}
 	w.Metrics.observe(j, at, result)
-	f := &finished{job: j, attempt: w.attempt(j, target, at, header, result), outcome: w.outcome(j, result)}
+	f := &finished{job: j, attempt: w.attempt(j, at, header, result), outcome: w.outcome(j, result)}
 	if err := w.recorder.record(ctx, f, lease); err != nil {
 		w.log.LogAttrs(ctx, slog.LevelWarn, "an attempt is not recorded, and will be made again",
 			slog.String("delivery_id", id.Format(id.Delivery, j.ID)), slog.Any("error", err))
 	}
 }
 
-func (w *Worker) header(j job, target webhooks.Target, at time.Time) http.Header {
+func (w *Worker) header(j job, at time.Time) http.Header {
 	header := http.Header{}
-	for name, value := range target.Headers {
+	for name, value := range j.target.Headers {
 		header.Set(name, value)
 	}
 	event := id.Format(id.Event, j.EventID)
@@ -72,7 +88,7 @@ func (w *Worker) header(j job, target webhooks.Target, at time.Time) http.Header
 	header.Set("User-Agent", "Plotwise-Webhooks/1")
 	header.Set(signature.HeaderID, event)
 	header.Set(signature.HeaderTimestamp, strconv.FormatInt(at.Unix(), 10))
-	header.Set(signature.HeaderSignature, signature.Sign(target.Secrets, event, at, []byte(j.Body)))
+	header.Set(signature.HeaderSignature, signature.Sign(j.target.Secrets, event, at, []byte(j.Body)))
 	if j.Test {
 		header.Set(TestHeader, "true")
 	}
@@ -123,9 +139,9 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 // attempt describes what was sent and what came of it, with nothing in it that Postgres cannot hold as text.
-func (w *Worker) attempt(j job, target webhooks.Target, at time.Time, sent http.Header, r outbound.Result) Attempt {
+func (w *Worker) attempt(j job, at time.Time, sent http.Header, r outbound.Result) Attempt {
 	shown := sent.Clone()
-	for name := range target.Headers {
+	for name := range j.target.Headers {
 		shown.Set(name, hidden)
 	}
 	milliseconds := func(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

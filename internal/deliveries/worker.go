@@ -131,7 +131,7 @@ func (w *Worker) round(ctx context.Context) (found int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, j := range jobs {
+	for _, j := range w.unseal(ctx, jobs) {
 		release := func() {}
 		if !j.Test { // somebody waits for a test: it needs no slot
 			w.slots <- struct{}{}
