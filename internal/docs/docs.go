@@ -1,5 +1,5 @@
-// Package docs serves /docs: the reference, the specification and the list of errors. Nothing on it comes from
-// another server.
+// Package docs serves /docs: guides, the reference, the specification and the list of errors. Nothing on it comes from
+// another server, and all of it but the form to try operations works without JavaScript.
 package docs
 
 import (
@@ -7,88 +7,173 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 
-	"github.com/swaggest/swgui"
-	"github.com/swaggest/swgui/v5emb"
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
 
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
-//go:embed errors.html
+//go:embed templates assets guides
 var files embed.FS
 
-// New returns the handler of /docs and everything below it. The served specification names publicURL as its first
-// server.
+// production is the URL that the specification and the guides are written with; a server puts its own in its place.
+const production = "https://api.plotwise.us"
+
+// site is what /docs is made of; every page is rendered once, at the start.
+type site struct {
+	publicURL string
+	templates *template.Template
+	groups    []group // of guides, as the navigation shows them
+	reference reference
+	index     index
+	files     map[string]*file // by path
+}
+
+// page is what a template gets.
+type page struct {
+	Title   string
+	Summary string
+	Path    string
+	Body    any
+	Groups  []group
+	Tags    []tag
+	Query   string
+}
+
+// New returns the handler of /docs and everything below it, on a server that clients reach under a URL.
 func New(publicURL string) (http.Handler, error) {
 	document, err := spec.Parse(gen.YAML)
 	if err != nil {
 		return nil, err
 	}
 	document.PutServerFirst(publicURL, "This server")
-	yamlText, err := document.YAML()
-	if err != nil {
-		return nil, err
+	s := &site{publicURL: publicURL, files: map[string]*file{}}
+	steps := []func(*spec.Document) error{s.parseTemplates, s.addSpecification, s.addAssets, s.readGuides, s.readReference, s.addPages}
+	for _, step := range steps {
+		if err := step(document); err != nil {
+			return nil, fmt.Errorf("make /docs: %w", err)
+		}
 	}
-	jsonText, err := document.JSON()
-	if err != nil {
-		return nil, err
-	}
-	errorsPage, err := renderErrors(document)
-	if err != nil {
-		return nil, err
-	}
-	reference := v5emb.NewWithConfig(swgui.Config{
-		Title: "Plotwise API", SwaggerJSON: "/docs/openapi.json", BasePath: "/docs",
-		SettingsUI: map[string]string{
-			"persistAuthorization": "true", "deepLinking": "true", "filter": "true", "tryItOutEnabled": "true",
-			"displayRequestDuration": "true", "validatorUrl": "null",
-		},
-	})("Plotwise API", "/docs/openapi.json", "/docs")
 	mux := http.NewServeMux()
-	mux.Handle("GET /docs/openapi.yaml", static("application/yaml", yamlText))
-	mux.Handle("GET /docs/openapi.json", static("application/json", jsonText))
-	mux.Handle("GET /docs/errors", static("text/html; charset=utf-8", errorsPage))
-	mux.Handle("GET /docs", reference)
-	mux.Handle("GET /docs/", reference)
-	return mux, nil
+	mux.Handle("GET /docs/ui/", http.StripPrefix("/docs/ui", kept(statigz.FileServer(static.FS))))
+	mux.HandleFunc("GET /docs/search", s.search)
+	mux.HandleFunc("GET /docs", s.serve)
+	mux.HandleFunc("GET /docs/", s.serve)
+	return s.secured(mux), nil
 }
 
-func static(mediaType string, text []byte) http.Handler {
+// secured forbids everything that a page does not need (CSP Level 3). Operations are tried on the server that the
+// specification names, which may have another name than the one in the address bar.
+func (s *site) secured(next http.Handler) http.Handler {
+	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
+	if u, err := url.Parse(s.publicURL); err == nil && u.Host != "" {
+		policy += " " + u.Scheme + "://" + u.Host
+	}
+	policy += "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", mediaType)
-		w.Header().Set("Cache-Control", "no-cache")
-		_, _ = w.Write(text) // the client may be gone
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		next.ServeHTTP(w, r)
 	})
 }
 
-func renderErrors(document *spec.Document) ([]byte, error) {
-	codes, err := document.ErrorCodes()
+// kept lets browsers keep what belongs to a version of the program for a day.
+func kept(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "public, max-age=86400")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *site) parseTemplates(*spec.Document) (err error) {
+	s.templates, err = template.New("").Funcs(template.FuncMap{"markdown": s.inline, "join": strings.Join, "lower": strings.ToLower}).ParseFS(files, "templates/*.html")
+	return err
+}
+
+func (s *site) addSpecification(document *spec.Document) error {
+	yamlText, err := document.YAML()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	page, err := template.New("errors.html").Funcs(template.FuncMap{"code": markCode}).ParseFS(files, "errors.html")
+	jsonText, err := document.JSON()
 	if err != nil {
-		return nil, fmt.Errorf("read the page of errors: %w", err)
+		return err
 	}
+	s.add("/docs/openapi.yaml", "application/yaml", yamlText)
+	s.add("/docs/openapi.json", "application/json", jsonText)
+	return nil
+}
+
+// addAssets adds the styles and the scripts.
+func (s *site) addAssets(*spec.Document) error {
+	code, err := codeStyle()
+	if err != nil {
+		return err
+	}
+	s.add("/docs/assets/code.css", mediaTypes[".css"], code)
+	return fs.WalkDir(files, "assets", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := files.ReadFile(name)
+		s.add("/docs/"+name, mediaTypes[name[strings.LastIndexByte(name, '.'):]], text)
+		return err
+	})
+}
+
+var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+// render renders a page with the template of a name.
+func (s *site) render(name string, p page) ([]byte, error) {
+	p.Groups, p.Tags = s.groups, s.reference.Tags
 	var b bytes.Buffer
-	if err := page.Execute(&b, codes); err != nil {
-		return nil, fmt.Errorf("render the page of errors: %w", err)
+	if err := s.templates.ExecuteTemplate(&b, name, p); err != nil {
+		return nil, fmt.Errorf("render %s: %w", p.Path, err)
 	}
 	return b.Bytes(), nil
 }
 
-// markCode sets what stands between backquotes as code.
-func markCode(text string) template.HTML {
-	var b strings.Builder
-	for i, part := range strings.Split(text, "`") {
-		part = template.HTMLEscapeString(part)
-		if i%2 == 1 {
-			part = "<code>" + part + "</code>"
-		}
-		b.WriteString(part)
+// addPages renders the pages, each of which has the whole navigation.
+func (s *site) addPages(document *spec.Document) error {
+	codes, err := document.ErrorCodes()
+	if err != nil {
+		return err
 	}
-	return template.HTML(b.String()) //nolint:gosec // escaped piece by piece
+	for _, c := range codes {
+		s.index.add(entry{Title: c.Code, Path: "/docs/errors#" + c.Code, Kind: "Error", Text: c.Meaning})
+	}
+	pages := map[string][]page{
+		"home.html":       {{Title: "Documentation", Summary: "Permits that tell you when they change: guides and reference of the Plotwise API.", Path: "/docs"}},
+		"errors.html":     {{Title: "Errors", Summary: "Every error code: what it means, and what to do.", Path: "/docs/errors", Body: codes}},
+		"reference.html":  {{Title: "API reference", Summary: "Every operation, with a form to try it.", Path: "/docs/reference"}},
+		"operations.html": {{Title: "Operations", Summary: "Every operation of the API.", Path: "/docs/operations"}},
+	}
+	for _, g := range s.groups {
+		for _, guide := range g.Guides {
+			pages["guide.html"] = append(pages["guide.html"], page{Title: guide.Title, Summary: guide.Summary, Path: guide.Path(), Body: guide})
+		}
+	}
+	for _, t := range s.reference.Tags {
+		for _, o := range t.Operations {
+			pages["operation.html"] = append(pages["operation.html"], page{Title: o.Summary, Summary: o.Summary, Path: o.Path(), Body: o})
+		}
+	}
+	for name, list := range pages {
+		for _, p := range list {
+			text, err := s.render(name, p)
+			if err != nil {
+				return err
+			}
+			s.add(p.Path, "text/html; charset=utf-8", text)
+		}
+	}
+	return nil
 }

@@ -265,8 +265,8 @@ func TestNew_validatesAnswers(t *testing.T) {
 func TestNew_documentation(t *testing.T) {
 	w := newWorld(t)
 	for path, want := range map[string]string{
-		"/docs": "swagger-ui", "/docs/openapi.yaml": "url: http://api.test", "/docs/openapi.json": `"url": "http://api.test"`,
-		"/docs/errors": `id="page_too_deep"`, "/docs/swagger-ui-bundle.js": "SwaggerUIBundle",
+		"/docs": "Quick start", "/docs/reference": "swagger-ui-bundle.js", "/docs/reference/listPermits": "updated_since", "/docs/openapi.yaml": "url: http://api.test", "/docs/openapi.json": `"url": "http://api.test"`,
+		"/docs/errors": `id="page_too_deep"`, "/docs/ui/swagger-ui-bundle.js": "SwaggerUIBundle",
 	} {
 		a := w.do(t, http.MethodGet, path, map[string]string{"Authorization": ""}, nil)
 		if a.status != http.StatusOK || !strings.Contains(string(a.body), want) {

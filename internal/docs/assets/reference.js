@@ -1,0 +1,53 @@
+// Swagger UI with the code samples of each operation, which it does not show by itself.
+'use strict';
+
+window.addEventListener('DOMContentLoaded', () => {
+  const remembered = 'plotwise-docs-language';
+
+  // Samples stands above the answers of an operation.
+  const samples = (system) => {
+    const React = system.React;
+    const h = React.createElement;
+    return function Samples({ list }) {
+      const labels = list.map((s) => s.label);
+      const [label, choose] = React.useState(labels.includes(localStorage.getItem(remembered)) ? localStorage.getItem(remembered) : labels[0]);
+      const source = list.find((s) => s.label === label).source;
+      return h('div', { className: 'samples-of-code' },
+        h('div', { className: 'opblock-section-header' },
+          h('h4', { className: 'opblock-title' }, 'Code'),
+          h('div', { role: 'tablist', 'aria-label': 'Language' }, labels.map((l) => h('button', {
+            key: l, type: 'button', role: 'tab', 'aria-selected': l === label,
+            onClick: () => { localStorage.setItem(remembered, l); choose(l); },
+          }, l)))),
+        h('pre', { className: 'microlight', tabIndex: 0 }, h('code', null, source)));
+    };
+  };
+  const plugin = (system) => {
+    const Samples = samples(system);
+    return {
+      wrapComponents: {
+        responses: (Original) => (props) => {
+          const found = props.specSelectors.specJson().getIn(['paths', props.path, props.method, 'x-codeSamples']);
+          const h = system.React.createElement;
+          return h(system.React.Fragment, null, found ? h(Samples, { list: found.toJS() }) : null, h(Original, props));
+        },
+      },
+    };
+  };
+
+  window.ui = SwaggerUIBundle({
+    url: '/docs/openapi.json',
+    dom_id: '#swagger',
+    deepLinking: true,
+    filter: true,
+    persistAuthorization: true,
+    tryItOutEnabled: true,
+    displayRequestDuration: true,
+    defaultModelsExpandDepth: 0,
+    docExpansion: 'list',
+    validatorUrl: null,
+    plugins: [plugin],
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: 'BaseLayout',
+  });
+});
