@@ -17,6 +17,7 @@ import (
 
 	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/spec"
+	"github.com/plotwise/plotwise/internal/web"
 )
 
 //go:embed templates assets guides
@@ -32,7 +33,7 @@ type site struct {
 	groups    []group // of guides, as the navigation shows them
 	reference reference
 	index     index
-	files     map[string]*file // by path
+	files     map[string]*web.File // by path
 }
 
 // page is what a template gets.
@@ -53,7 +54,7 @@ func New(publicURL string) (http.Handler, error) {
 		return nil, err
 	}
 	document.PutServerFirst(publicURL, "This server")
-	s := &site{publicURL: publicURL, files: map[string]*file{}}
+	s := &site{publicURL: publicURL, files: map[string]*web.File{}}
 	steps := []func(*spec.Document) error{s.parseTemplates, s.addSpecification, s.addAssets, s.readGuides, s.readReference, s.addPages}
 	for _, step := range steps {
 		if err := step(document); err != nil {
@@ -65,24 +66,17 @@ func New(publicURL string) (http.Handler, error) {
 	mux.HandleFunc("GET /docs/search", s.search)
 	mux.HandleFunc("GET /docs", s.serve)
 	mux.HandleFunc("GET /docs/", s.serve)
-	return s.secured(mux), nil
+	return web.Secured(mux, origin(publicURL)), nil
 }
 
-// secured forbids everything that a page does not need (CSP Level 3). Operations are tried on the server that the
-// specification names, which may have another name than the one in the address bar.
-func (s *site) secured(next http.Handler) http.Handler {
-	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
-	if u, err := url.Parse(s.publicURL); err == nil && u.Host != "" {
-		policy += " " + u.Scheme + "://" + u.Host
+// origin returns that of a URL: operations are tried on the server that the specification names, which may have another
+// name than the one in the address bar.
+func origin(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return ""
 	}
-	policy += "; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		next.ServeHTTP(w, r)
-	})
+	return u.Scheme + "://" + u.Host
 }
 
 // kept lets browsers keep what belongs to a version of the program for a day.
@@ -118,18 +112,19 @@ func (s *site) addAssets(*spec.Document) error {
 	if err != nil {
 		return err
 	}
-	s.add("/docs/assets/code.css", mediaTypes[".css"], code)
+	s.add("/docs/assets/code.css", web.MediaType(".css"), code)
+	for path, name := range map[string]string{"logo.svg": "logo.svg", "base.css": "style.css", "copy.js": "copy.js"} {
+		s.add("/docs/assets/"+path, web.MediaType(name), web.Asset(name))
+	}
 	return fs.WalkDir(files, "assets", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		text, err := files.ReadFile(name)
-		s.add("/docs/"+name, mediaTypes[name[strings.LastIndexByte(name, '.'):]], text)
+		s.add("/docs/"+name, web.MediaType(name), text)
 		return err
 	})
 }
-
-var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 // render renders a page with the template of a name.
 func (s *site) render(name string, p page) ([]byte, error) {

@@ -1,20 +1,6 @@
 // Comforts of /docs; every page works without them.
 'use strict';
 
-// Code can be copied.
-for (const figure of document.querySelectorAll('figure.code')) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'copy';
-  button.textContent = 'Copy';
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(figure.querySelector('code').textContent.trimEnd() + '\n');
-    button.textContent = 'Copied';
-    setTimeout(() => { button.textContent = 'Copy'; }, 1500);
-  });
-  figure.append(button);
-}
-
 // The same code in several languages stands in tabs, and the choice holds for all of them.
 const chosen = 'plotwise-docs-language';
 function show(tabs, language) {
