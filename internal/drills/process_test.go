@@ -54,20 +54,32 @@ func environ(settings ...string) []string {
 	return append(found, settings...)
 }
 
-// process is a plotwise serve, whose log goes straight into a file.
+// process is a plotwise serve or work, whose log goes straight into a file.
 type process struct {
 	name  string
 	log   string // the file
-	url   string // of the API
+	url   string // of the API; "" for work
 	http  *http.Client
 	cmd   *exec.Cmd
 	ended chan struct{}
 	err   error // how it ended
 }
 
-// serve starts a process on a database, which ends with the test. The settings are variables (PLOTWISE_…=…) beside the
-// usual ones: unauthenticated calls are as good as not limited.
+// serve starts a plotwise serve on a database, which ends with the test. The settings are variables (PLOTWISE_…=…) beside
+// the usual ones: unauthenticated calls are as good as not limited.
 func serve(t *testing.T, name, databaseURL string, settings ...string) *process {
+	t.Helper()
+	return launch(t, name, databaseURL, "serving", []string{"serve"}, settings...)
+}
+
+// work starts a plotwise work on a database, which ends with the test.
+func work(t *testing.T, name, databaseURL string, settings ...string) *process {
+	t.Helper()
+	return launch(t, name, databaseURL, "sending to webhooks", []string{"work"}, settings...)
+}
+
+// launch starts a process, and returns when its log says that it is ready.
+func launch(t *testing.T, name, databaseURL, ready string, arguments []string, settings ...string) *process {
 	t.Helper()
 	p := &process{
 		name: name, log: filepath.Join(t.TempDir(), name+".log"), ended: make(chan struct{}),
@@ -78,7 +90,7 @@ func serve(t *testing.T, name, databaseURL string, settings ...string) *process 
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	p.cmd = exec.Command(binary, "serve")
+	p.cmd = exec.Command(binary, arguments...)
 	p.cmd.Stderr = file
 	p.cmd.Env = environ(append([]string{
 		"PLOTWISE_DATABASE_URL=" + databaseURL, "PLOTWISE_ADDR=127.0.0.1:0", "PLOTWISE_ADMIN_ADDR=none", "PLOTWISE_LOG_FORMAT=json",
@@ -98,15 +110,16 @@ func serve(t *testing.T, name, databaseURL string, settings ...string) *process 
 			t.Logf("the end of the log of %s:\n%s", name, p.tail(t))
 		}
 	})
-	eventually(t, "plotwise "+name+" says where it serves", func() bool {
+	isReady := false
+	eventually(t, "plotwise "+name+" says that it is "+ready, func() bool {
 		for _, l := range p.lines(t) {
-			if l.Message == "serving" {
-				p.url = l.URL
+			if l.Message == ready {
+				isReady, p.url = true, l.URL
 			}
 		}
-		return p.url != "" || p.isOver()
+		return isReady || p.isOver()
 	})
-	if p.url == "" {
+	if !isReady {
 		t.Fatalf("plotwise %s ended: %v", name, p.err)
 	}
 	return p
