@@ -68,3 +68,9 @@ check: generated lint test ## All that has to pass before a change goes in
 .PHONY: bench
 bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)
 	@$(GO) run ./internal/bench $(ONLY)
+
+SOAK ?= 100000
+
+.PHONY: soak
+soak: tools ## Deliver 100,000 events (SOAK=…) while receivers fail, workers are killed and Postgres crashes: up to five minutes
+	@PLOTWISE_SOAK=$(SOAK) $(GO) test -v -count=1 -timeout 15m -run '^TestSoak$$' ./internal/drills

@@ -37,7 +37,9 @@ const (
 const receiptHeader = "X-Receipt"
 
 // One of so many events is always failed until the receivers are sound, so that there is something to recover.
-const stubbornEvery = 500
+const stubbornEvery = 100
+
+const answerWithin = 20 * time.Millisecond
 
 // acceptance is a request that a receiver took in.
 type acceptance struct {
@@ -55,7 +57,7 @@ type acceptance struct {
 type connection struct{ closed atomic.Int64 } // Unix nanoseconds; 0 while it is open
 
 // receiver is behind all webhooks of the soak: number n is at /hook/n. Until it is sound it fails 20 % of what comes, and
-// hangs at 1 % and resets the connection of 1 % that it has taken in.
+// hangs at 1 % and resets the connection of 1 % that it has taken in. Its answers take up to answerWithin.
 type receiver struct {
 	url         string
 	sound       atomic.Bool
@@ -118,6 +120,10 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.mu.Lock()
 		r.taken = append(r.taken, a)
 		r.mu.Unlock()
+	}
+	select {
+	case <-time.After(rand.N(answerWithin)):
+	case <-request.Context().Done():
 	}
 	switch a.fate {
 	case answered:

@@ -45,6 +45,8 @@ type scale struct {
 	organizations int
 	perSecond     int           // events
 	every         time.Duration // between two disturbances
+	disturbances  []func(*soak, *testing.T)
+	killing       bool // whether workers are killed after these until few deliveries are left
 }
 
 // soakScale returns a small scale, or that of PLOTWISE_SOAK events.
@@ -52,13 +54,19 @@ func soakScale(t *testing.T) scale {
 	t.Helper()
 	text := os.Getenv("PLOTWISE_SOAK")
 	if text == "" {
-		return scale{events: 2_000, organizations: 2, perSecond: 300, every: 1500 * time.Millisecond}
+		return scale{
+			events: 2_000, organizations: 2, perSecond: 350, every: 1400 * time.Millisecond,
+			disturbances: []func(*soak, *testing.T){(*soak).kill, (*soak).crash, (*soak).kill},
+		}
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n <= 0 || n%batchSize != 0 {
 		t.Fatalf("PLOTWISE_SOAK=%s: want a number of events, a multiple of %d", text, batchSize)
 	}
-	return scale{events: n, organizations: 10, perSecond: 2_500, every: 5 * time.Second}
+	return scale{
+		events: n, organizations: 10, perSecond: 2_500, every: 5 * time.Second, killing: true,
+		disturbances: []func(*soak, *testing.T){(*soak).kill, (*soak).restart, (*soak).kill, (*soak).kill, (*soak).crash},
+	}
 }
 
 // TestSoak shows that every event reaches its webhook, with receivers that fail, hang and break off, while workers are
@@ -67,7 +75,6 @@ func soakScale(t *testing.T) scale {
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	s := newSoak(t, soakScale(t))
-	begun := time.Now()
 	filled := s.fill(t)
 	s.disturb(t, filled)
 	if err := <-filled; err != nil {
@@ -75,9 +82,9 @@ func TestSoak(t *testing.T) {
 	}
 	s.drain(t)
 	s.receiver.sound.Store(true)
-	s.recover(t, begun)
+	s.recover(t)
 	s.drain(t)
-	took := time.Since(begun)
+	took := time.Since(s.begun)
 	for _, p := range append(s.workers[:], s.api) {
 		p.terminate(t)
 		p.awaitEnd(t)
@@ -94,6 +101,7 @@ func TestSoak(t *testing.T) {
 type soak struct {
 	*world
 	scale    scale
+	begun    time.Time
 	server   *server
 	api      *process
 	workers  [2]*process
@@ -141,7 +149,7 @@ func newSoak(t *testing.T, of scale) *soak {
 		o.admin, _ = s.key(t, o.id, identity.Admin)
 		for j, kind := range soakTypes {
 			number := i*len(soakTypes) + j
-			name, secret := s.hook(t, o.admin, fmt.Sprintf("%s/hook/%d", s.receiver.url, number), kind)
+			name, secret := hook(t, s.api, o.admin, fmt.Sprintf("%s/hook/%d", s.receiver.url, number), kind)
 			o.hooks = append(o.hooks, name)
 			if got := s.receiver.add(secret); got != number {
 				t.Fatalf("the receiver counts %d hooks before %s, want %d", got, name, number)
@@ -153,6 +161,7 @@ func newSoak(t *testing.T, of scale) *soak {
 	for i := range s.workers {
 		s.work(t, i)
 	}
+	s.begun = time.Now()
 	return s
 }
 
@@ -163,9 +172,9 @@ func (s *soak) settings() []string {
 }
 
 // hook makes a webhook by the API, and returns its id and its secret.
-func (s *soak) hook(t *testing.T, admin, url, kind string) (name string, secret signature.Secret) {
+func hook(t *testing.T, api *process, admin, url, kind string) (name string, secret signature.Secret) {
 	t.Helper()
-	a, err := s.api.want(t.Context(), http.StatusCreated, request{
+	a, err := api.want(t.Context(), http.StatusCreated, request{
 		method: http.MethodPost, path: "/v1/webhooks", key: admin, body: fmt.Sprintf(`{"url":%q,"event_types":[%q]}`, url, kind),
 	})
 	if err != nil {
@@ -296,22 +305,9 @@ func (s *soak) there(ctx context.Context, organization uuid.UUID, made []uuid.UU
 	return found, nil
 }
 
-// disturb kills the workers in turns and restarts Postgres twice (small: once, by a crash), until all events are there and
-// few are left to send.
+// disturb does what is to be done to workers and to Postgres while events are sent.
 func (s *soak) disturb(t *testing.T, filled <-chan error) {
 	t.Helper()
-	kill := func() {
-		i := len(s.kills) % len(s.workers)
-		s.workers[i].kill()
-		s.kills = append(s.kills, time.Now())
-		s.work(t, i)
-	}
-	restart := func() { s.restarts = append(s.restarts, s.server.restart(t, (*server).stop)) }
-	crash := func() { s.crashes = append(s.crashes, s.server.restart(t, (*server).crash)) }
-	steps := []func(){kill, crash, kill}
-	if s.scale.organizations > 2 {
-		steps = []func(){kill, restart, kill, kill, crash}
-	}
 	beat := time.NewTicker(s.scale.every)
 	defer beat.Stop()
 	for i := 0; ; i++ {
@@ -319,21 +315,43 @@ func (s *soak) disturb(t *testing.T, filled <-chan error) {
 		pending := s.pending(t)
 		s.progress(t, pending)
 		switch {
-		case i < len(steps):
-			steps[i]()
-		case s.scale.organizations == 2 || len(filled) > 0 && pending < s.scale.events/20:
+		case i < len(s.scale.disturbances):
+			s.scale.disturbances[i](s, t)
+		case !s.scale.killing || len(filled) > 0 && pending < s.scale.events/20:
 			return
 		default:
-			kill()
+			s.kill(t)
 		}
 	}
+}
+
+// kill kills a worker and starts another one; they take turns.
+func (s *soak) kill(t *testing.T) {
+	t.Helper()
+	i := len(s.kills) % len(s.workers)
+	if p := s.workers[i]; p.isOver() {
+		t.Errorf("%s ended before it was killed: %v", p.name, p.err)
+	}
+	s.workers[i].kill()
+	s.kills = append(s.kills, time.Now())
+	s.work(t, i)
+}
+
+func (s *soak) restart(t *testing.T) {
+	t.Helper()
+	s.restarts = append(s.restarts, s.server.restart(t, (*server).stop))
+}
+
+func (s *soak) crash(t *testing.T) {
+	t.Helper()
+	s.crashes = append(s.crashes, s.server.restart(t, (*server).crash))
 }
 
 // progress says how far it is: make soak shows that as it goes on.
 func (s *soak) progress(t *testing.T, pending int) {
 	t.Helper()
-	t.Logf("%6d events committed, %6d of them pending; %6d requests; %d kills, %d restarts and %d crashes of Postgres",
-		s.appended.Load(), pending, s.receiver.requests.Load(), len(s.kills), len(s.restarts), len(s.crashes))
+	t.Logf("%5.1f s: %6d events committed, %6d of them pending; %6d requests; %d kills, %d restarts and %d crashes of Postgres",
+		time.Since(s.begun).Seconds(), s.appended.Load(), pending, s.receiver.requests.Load(), len(s.kills), len(s.restarts), len(s.crashes))
 }
 
 func (s *soak) pending(t *testing.T) (n int) {
@@ -366,13 +384,13 @@ func (s *soak) drain(t *testing.T) {
 }
 
 // recover asks once for each webhook that what is exhausted be sent again, and once more while some remains.
-func (s *soak) recover(t *testing.T, since time.Time) {
+func (s *soak) recover(t *testing.T) {
 	t.Helper()
 	for _, o := range s.orgs {
 		for _, hook := range o.hooks {
 			for remaining := 1; remaining > 0; {
 				a, err := s.api.want(t.Context(), http.StatusAccepted, request{
-					method: http.MethodPost, path: "/v1/webhooks/" + hook + "/recover", key: o.admin, body: fmt.Sprintf(`{"since":%q}`, since.UTC().Format(time.RFC3339)),
+					method: http.MethodPost, path: "/v1/webhooks/" + hook + "/recover", key: o.admin, body: fmt.Sprintf(`{"since":%q}`, s.begun.UTC().Format(time.RFC3339)),
 				})
 				if err != nil {
 					t.Fatal(err)
@@ -465,7 +483,7 @@ func (s *server) restart(t *testing.T, stop func(*server, *testing.T)) outage {
 	return o
 }
 
-// Name tells a webhook of the soak in a failure.
+// name tells a webhook in a failure.
 func (s *soak) name(hook int) string {
 	o := s.orgs[hook/len(soakTypes)]
 	return o.hooks[hook%len(soakTypes)] + " of " + id.Format(id.Organization, o.id)

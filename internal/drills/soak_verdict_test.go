@@ -78,14 +78,22 @@ func (s *soak) judge(t *testing.T, took time.Duration) {
 	if s.recovered == 0 {
 		t.Error("nothing was exhausted, want something to recover")
 	}
+	s.summarize(t, took, len(log), reasons)
+}
+
+func (s *soak) summarize(t *testing.T, took time.Duration, attempts int, reasons map[string]int) {
+	t.Helper()
+	t.Logf("%d events to %d webhooks in %s: %.0f deliveries a second", s.scale.events, len(s.orgs)*len(soakTypes), took.Round(100*time.Millisecond),
+		float64(s.scale.events)/took.Seconds())
+	t.Logf("%d requests, %d attempts logged, %d deliveries recovered; %d kills, %d restarts and %d crashes of Postgres",
+		s.receiver.requests.Load(), attempts, s.recovered, len(s.kills), len(s.restarts), len(s.crashes))
+	for _, o := range s.outages() {
+		t.Logf("Postgres was away for %s", o.up.Sub(o.down).Round(time.Millisecond))
+	}
 	duplicates := 0
 	for _, n := range reasons {
 		duplicates += n
 	}
-	t.Logf("%d events to %d webhooks in %s: %.0f deliveries a second", s.scale.events, len(s.orgs)*len(soakTypes), took.Round(100*time.Millisecond),
-		float64(s.scale.events)/took.Seconds())
-	t.Logf("%d requests, %d attempts logged, %d deliveries recovered; %d kills, %d restarts and %d crashes of Postgres",
-		s.receiver.requests.Load(), len(log), s.recovered, len(s.kills), len(s.restarts), len(s.crashes))
 	t.Logf("%d duplicates, all but %d explained:", duplicates, reasons[""])
 	for _, reason := range slices.Sorted(maps.Keys(reasons)) {
 		t.Logf("%6d  %s", reasons[reason], reason)
@@ -187,15 +195,34 @@ func (s *soak) explain(a acceptance, log []tried, recorded bool) string {
 func (s *soak) killed(a acceptance) bool {
 	closed := a.connection.closed.Load()
 	return closed != 0 && slices.ContainsFunc(s.kills, func(kill time.Time) bool {
-		return a.at.After(kill.Add(-soakTimeout-recordedWithin)) && a.at.Before(kill.Add(noticedWithin)) && time.Unix(0, closed).Before(kill.Add(noticedWithin))
+		gone := kill.Add(noticedWithin)
+		return a.at.After(s.recordedBefore(a, kill)) && a.at.Before(gone) && time.Unix(0, closed).Before(gone)
 	})
 }
 
 // crashed reports whether it was being sent or recorded when Postgres crashed. One that is stopped loses nothing.
 func (s *soak) crashed(a acceptance) bool {
-	return slices.ContainsFunc(s.crashes, func(o outage) bool {
-		return a.at.After(o.down.Add(-soakTimeout-recordedWithin)) && a.at.Before(o.up)
-	})
+	return slices.ContainsFunc(s.crashes, func(o outage) bool { return a.at.After(s.recordedBefore(a, o.down)) && a.at.Before(o.up) })
+}
+
+// recordedBefore returns the time before which the like of an acceptance was recorded by then. While Postgres is away nothing is.
+func (s *soak) recordedBefore(a acceptance, then time.Time) time.Time {
+	within := recordedWithin
+	if a.fate == hung {
+		within += soakTimeout
+	}
+	since := then.Add(-within)
+	for _, o := range s.outages() {
+		if o.down.Before(then) && o.up.After(since) {
+			since = o.down.Add(-within)
+		}
+	}
+	return since
+}
+
+// outages returns them from the last to the first.
+func (s *soak) outages() []outage {
+	return slices.SortedFunc(slices.Values(slices.Concat(s.restarts, s.crashes)), func(a, b outage) int { return b.down.Compare(a.down) })
 }
 
 // story tells what is known of an event.
@@ -211,7 +238,7 @@ func (s *soak) story(taken []acceptance, log []tried) string {
 	for _, k := range s.kills {
 		fmt.Fprintf(&b, "\n  %s kill", k.UTC().Format(clock))
 	}
-	for _, o := range append(slices.Clone(s.restarts), s.crashes...) {
+	for _, o := range s.outages() {
 		fmt.Fprintf(&b, "\n  %s to %s no Postgres", o.down.UTC().Format(clock), o.up.UTC().Format(clock))
 	}
 	return b.String()
