@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/plotwise/plotwise/internal/accounts"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/members"
@@ -71,4 +74,44 @@ func (c *listMembersCommand) Run(ctx context.Context, g *globals) error {
 		}
 		return printTable(b.String())
 	})
+}
+
+type signInLinkCommand struct {
+	Email    string        `required:"" help:"The member's address." placeholder:"EMAIL"`
+	Lifetime time.Duration `default:"24h" help:"How long the link works, up to 168h." placeholder:"24h"`
+}
+
+// Help tells what the one-line help leaves out.
+func (signInLinkCommand) Help() string {
+	return `The link goes to standard output. It signs the member in once, without a password, and lets them set one. Set
+PLOTWISE_PUBLIC_URL, so that it leads to the server.
+
+  plotwise org sign-in-link --email ` + demo.OwnerEmail
+}
+
+// Run makes a link for a member and prints it.
+func (c *signInLinkCommand) Run(ctx context.Context, g *globals) error {
+	if c.Lifetime <= 0 || c.Lifetime > 7*24*time.Hour {
+		return fmt.Errorf("--lifetime: want more than 0 and up to 168h, not %s", c.Lifetime)
+	}
+	return g.withDatabase(ctx, func(db *database) error {
+		found, err := accounts.NewService(db.DB, now).Memberships(ctx, c.Email)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("no organization has a member %s: add them with plotwise org add-member", c.Email)
+		}
+		link, err := signInLink(ctx, db, cmp.Or(g.config.PublicURL, "http://localhost:8080"), c.Email, c.Lifetime)
+		if err == nil {
+			fmt.Println(link)
+		}
+		return err
+	})
+}
+
+// signInLink returns a URL that lets a member in once.
+func signInLink(ctx context.Context, db *database, publicURL, email string, lifetime time.Duration) (string, error) {
+	token, err := accounts.NewService(db.DB, now).Link(ctx, email, lifetime)
+	return strings.TrimSuffix(publicURL, "/") + "/settings/link/" + token, err
 }

@@ -24,6 +24,7 @@ type orgCommand struct {
 
 	AddMember   addMemberCommand   `cmd:"" name:"add-member" help:"Add somebody to an organization."`
 	ListMembers listMembersCommand `cmd:"" name:"list-members" help:"List an organization's members."`
+	SignInLink  signInLinkCommand  `cmd:"" name:"sign-in-link" help:"Make a link that signs a member in, once."`
 }
 
 type createOrgCommand struct {

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/plotwise/plotwise/internal/accounts"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/config"
 	"github.com/plotwise/plotwise/internal/contacts"
@@ -24,7 +25,10 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/mails"
+	"github.com/plotwise/plotwise/internal/members"
 	"github.com/plotwise/plotwise/internal/notifications"
+	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/portal"
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
@@ -71,7 +75,11 @@ func (g *globals) listen(ctx context.Context, db *database, workers bool) error 
 		if err != nil {
 			return err
 		}
-		defer announce(g.config.PublicURL, g.config.DataDir, key)()
+		link, err := signInLink(ctx, db, g.config.PublicURL, demo.OwnerEmail, 24*time.Hour)
+		if err != nil {
+			return err
+		}
+		defer announce(g.config.PublicURL, g.config.DataDir, key, link)()
 	}
 	return g.serve(ctx, db, listener, s)
 }
@@ -122,15 +130,27 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 			return s, err
 		}
 	}
+	settings, err := g.portal(db)
+	if err != nil {
+		return s, err
+	}
 	s.handler, err = httpapi.New(httpapi.Options{
 		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},
 		TestWait: min(g.config.WebhookTimeout+testSlack, g.config.WriteTimeout*9/10),
-		Box:      box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Now: now, NewID: newID,
+		Box:      box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Portal: settings, Now: now, NewID: newID,
 	})
 	return s, err
+}
+
+// portal returns the settings in the browser.
+func (g *globals) portal(db *database) (http.Handler, error) {
+	return portal.New(portal.Options{
+		DB: db.DB, PublicURL: strings.TrimSuffix(g.config.PublicURL, "/"), Accounts: accounts.NewService(db.DB, now), Keys: apikeys.NewService(db.DB, now, newID),
+		Members: members.NewService(db.DB, now, newID), Organizations: organizations.NewService(db.DB, now, newID), Log: g.log, Now: now, NewID: newID,
+	})
 }
 
 // flush adds the last counts of usage, when no request is under way any more.
@@ -255,6 +275,7 @@ func (g *globals) prune(ctx context.Context, db *database) {
 		for what, prune := range map[string]func(context.Context) error{
 			"events":        events.NewFeed(db.DB, nil, now).Prune,
 			"attempts":      func(ctx context.Context) error { return deliveries.Prune(ctx, db.DB, now()) },
+			"sessions":      accounts.NewService(db.DB, now).Prune,
 			"notifications": notifications.NewService(db.DB, g.config.PublicURL, now, newID).Prune,
 		} {
 			if err := prune(ctx); err != nil && ctx.Err() == nil {
@@ -319,17 +340,18 @@ func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (st
 }
 
 // announce says where to look first; it returns a function that says goodbye.
-func announce(publicURL, dataDir, key string) func() {
+func announce(publicURL, dataDir, key, link string) func() {
 	fmt.Printf(`
 Plotwise is running.
 
   Documentation   %[1]s/docs
+  Settings        %[4]s (signs you in, once)
   Demo API key    in %[2]s
 
   curl -H "Authorization: Bearer %[3]s" "%[1]s/v1/permits?per_page=2"
 
 Stop it with Ctrl-C.
 
-`, publicURL, filepath.Join(dataDir, "demo.env"), key)
+`, publicURL, filepath.Join(dataDir, "demo.env"), key, link)
 	return func() { fmt.Println("Plotwise has stopped.") }
 }

@@ -13,9 +13,10 @@ import (
 // Entry is one write.
 type Entry struct {
 	OrganizationID uuid.UUID
-	KeyID          uuid.UUID // uuid.Nil: the operator, by the command line
-	Operation      string    // the specification's operationId
-	Method         string    // and what follows: "" and 0 for the operator
+	KeyID          uuid.UUID // and MemberID, of who did it; both uuid.Nil: the operator, by the command line
+	MemberID       uuid.UUID
+	Operation      string // the specification's operationId
+	Method         string // and what follows: "" and 0 for the operator
 	Path           string
 	Status         int // of the answer
 	RequestID      string

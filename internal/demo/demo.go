@@ -35,6 +35,9 @@ import (
 // Organization is the demo organization's name.
 const Organization = "Palmetto Builders"
 
+// OwnerEmail is the address of the demo organization's owner.
+const OwnerEmail = "owner@example.com"
+
 // KnownPermit is the number of a permit that the demo always has, on the watchlist.
 const KnownPermit = "BLD-26-0521670"
 
@@ -173,7 +176,7 @@ func (s *Seeder) join(ctx context.Context, organization uuid.UUID) error {
 		return err
 	}
 	for _, m := range []members.Member{
-		{Email: "owner@example.com", Name: "Demo owner", Role: members.Owner},
+		{Email: OwnerEmail, Name: "Demo owner", Role: members.Owner},
 		{Email: "member@example.com", Name: "Demo member", Role: members.Plain},
 	} {
 		if _, err := s.members.Add(ctx, organization, m); err != nil {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -53,6 +54,7 @@ type Options struct {
 	PublicURL         string // without a slash at the end
 	ValidateResponses string // enforce, report or off
 	Docs              http.Handler
+	Portal            http.Handler // the settings in the browser
 	Limits            Limits
 	Box               *secret.Box    // that secrets are encrypted in
 	AllowNets         []netip.Prefix // where webhooks may be at any port and without TLS
@@ -150,6 +152,8 @@ func newEcho(o Options) (*echo.Echo, error) {
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 	e.Any("/docs", echo.WrapHandler(o.Docs))
 	e.Any("/docs/*", echo.WrapHandler(o.Docs))
+	e.Any("/settings", fromClient(o.Portal))
+	e.Any("/settings/*", fromClient(o.Portal))
 	middlewares, routes := map[string][]echo.MiddlewareFunc{}, map[string]usage.Route{}
 	for id, op := range operations {
 		middlewares[id], routes[id] = []echo.MiddlewareFunc{s.operation(op)}, usage.Route{Method: op.Method, Path: op.Path}
@@ -167,6 +171,16 @@ func newEcho(o Options) (*echo.Echo, error) {
 	h.deliveryHandlers = deliveryHandlers{deliveries.Handlers{Deliveries: deliveries.NewService(o.DB, o.Outbox, o.Hub, h.Types, o.TestWait, o.Now)}}
 	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(h, nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return e, nil
+}
+
+// fromClient hands requests on with the client's address, which proxies may have told, as the one they come from.
+func fromClient(next http.Handler) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request().Clone(c.Request().Context())
+		r.RemoteAddr = net.JoinHostPort(c.RealIP(), "0")
+		next.ServeHTTP(c.Response(), r)
+		return nil
+	}
 }
 
 func newHandlers(o Options, check func(permit []byte) error) handlers {

@@ -205,6 +205,9 @@ func (o *Operation) Request(r *http.Request, values map[string]string, body []by
 	return nil
 }
 
+// CheckBody holds a JSON body against the operation, for callers that have no request: invalid_body names what breaks the schema.
+func (o *Operation) CheckBody(body []byte) error { return o.requestBody("application/json", body) }
+
 func (o *Operation) requestBody(contentType string, body []byte) error {
 	switch {
 	case o.body == nil && len(body) > 0:
