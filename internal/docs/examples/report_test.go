@@ -71,9 +71,9 @@ func TestReport(t *testing.T) {
 		t.Errorf("the second report is %q, want that nothing changed", got)
 	}
 
+	w.watch(t, "24-0121")
 	w.importFile(t, "permits", reportHeader, `24-0002,Closed out,Roof,"3 Palm Ave",2026-01-03`, `24-0120,Issued,Roof,"121 Palm Ave",2026-01-05`, `24-0000,"On hold, *twice*",=1+2,"@9 <Gulf_Dr>",2026-01-09`)
 	w.importFile(t, "fees", "PermitNum,FeeNum,FeeName,FeeAmount", "24-0003,1,Plan Review Fee,150.00", "24-0003,2,Impact Fee,4873.00")
-	w.watch(t, "24-0121")
 	w.do(t, http.StatusNoContent, http.MethodDelete, "/v1/watchlist/"+w.uuid(t, "24-0119"), "", nil)
 	third := runReport(t, w, w.url, dir)
 	_, got, _ := strings.Cut(third, "## Since DATE\n\n")
