@@ -256,37 +256,67 @@ func TestSlack_signatures(t *testing.T) {
 	b.awaitPosts(t, "*24-0017*: permit.renamed")
 }
 
-// TestSlack_stops shows that SIGTERM lets what is under way finish, and that an event that comes twice at once is posted once.
+// hold keeps Slack from answering until it is released.
+func (c *channel) hold() (release func()) {
+	held := make(chan struct{})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = held
+	return func() { close(held) }
+}
+
+func (c *channel) awaitHeld(t *testing.T) {
+	t.Helper()
+	eventually(t, "Slack holds a message", func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.waiting > 0
+	})
+}
+
+// TestSlack_stops shows that an event that comes twice at once is posted once, and that SIGTERM lets what is under way
+// finish.
 func TestSlack_stops(t *testing.T) {
 	t.Parallel()
 	b := newBridge(t)
-	b.slack.held = make(chan struct{})
 	const body = `{"event":"permit.added_to_watchlist","data":{"permit_number":"24-0017"}}`
 	now := time.Now()
 	statuses := make(chan int, 2)
+	send := func(id string) { statuses <- b.send(t, id, now, sign(id, now, body), body) }
+	release := b.slack.hold()
+	go send("evt_1")
+	go send("evt_1")
+	b.slack.awaitHeld(t)
+	release()
 	for range 2 {
-		go func() { statuses <- b.send(t, "evt_1", now, sign("evt_1", now, body), body) }()
+		if got := <-statuses; got != http.StatusNoContent {
+			t.Errorf("one of two at once is answered with %d, want 204", got)
+		}
 	}
-	eventually(t, "Slack holds a message", func() bool {
-		b.slack.mu.Lock()
-		defer b.slack.mu.Unlock()
-		return b.slack.waiting > 0
-	})
+	b.awaitPosts(t, "*24-0017*: now on the watchlist")
+
+	release = b.slack.hold()
+	go send("evt_2")
+	b.slack.awaitHeld(t)
 	b.terminate(t)
-	eventually(t, "slack takes nothing new", func() bool { _, err := http.Get(b.url); return err != nil })
+	eventually(t, "slack takes nothing new", func() bool {
+		response, err := http.Get(b.url)
+		if err == nil {
+			_ = response.Body.Close()
+		}
+		return err != nil
+	})
 	select {
 	case <-b.ended:
 		t.Fatalf("slack ended with a message under way: %v", b.err)
 	default:
 	}
-	close(b.slack.held)
-	for range 2 {
-		if got := <-statuses; got != http.StatusNoContent {
-			t.Errorf("what was under way is answered with %d, want 204", got)
-		}
+	release()
+	if got := <-statuses; got != http.StatusNoContent {
+		t.Errorf("what was under way is answered with %d, want 204", got)
 	}
 	b.awaitEnd(t)
-	b.awaitPosts(t, "*24-0017*: now on the watchlist")
+	b.awaitPosts(t, "*24-0017*: now on the watchlist", "*24-0017*: now on the watchlist")
 }
 
 func TestSlack_withoutSlack(t *testing.T) {
@@ -301,6 +331,7 @@ func TestSlack_withoutSlack(t *testing.T) {
 	if got := b.send(t, "evt_1", now, sign("evt_1", now, body), body); got != http.StatusServiceUnavailable {
 		t.Errorf("an event that nobody takes is answered with %d, want 503", got)
 	}
+	eventually(t, "slack says what failed", func() bool { return strings.HasSuffix(b.said.String(), "\n") })
 	if said := b.said.String(); !strings.Contains(said, "evt_1 is not posted: dial tcp") || strings.Contains(said, slackPath) {
 		t.Errorf("slack says %q, want what failed without the URL", said)
 	}
