@@ -20,7 +20,7 @@ import (
 	"github.com/plotwise/plotwise/internal/web"
 )
 
-//go:embed templates assets guides
+//go:embed templates assets guides examples/*/main.go
 var files embed.FS
 
 // production is the URL that the specification and the guides are written with; a server puts its own in its place.
