@@ -18,7 +18,7 @@ import (
 type importCommand struct {
 	Source  string   `required:"" help:"A shipped source (${sources}), or the path of a source file." placeholder:"SOURCE"`
 	Rejects string   `default:"plotwise.rejects.csv" help:"File for the rows that cannot be taken, each with its line and reason." placeholder:"FILE"`
-	Files   []string `arg:"" name:"file" help:"CSV files, plain or gzip; - is standard input."`
+	Files   []string `arg:"" name:"file" help:"CSV, JSON or NDJSON files, plain or gzip; - is standard input."`
 }
 
 // Help tells what the one-line help leaves out.
@@ -27,11 +27,16 @@ func (importCommand) Help() string {
 of a permit is its baseline; later ones record what changed. The same files again change nothing, and an import that
 was cut short can simply be run again. Files with the column names of BLDS 1.2 need no mapping.
 
+A name that ends in .json (an array of objects), .ndjson or .jsonl (an object a line), with .gz or without, tells the
+format; other files are CSV, and standard input is, unless the source says its format. Of permits whose array breaks off,
+those before that are imported, and the exit code is 1.
+
 Inspections and fees come in files of their own, which their source names as its dataset. Such a file holds all that its
 permits have; permits that it does not name keep theirs. Import the permits first.
 
   plotwise import --source austin permits_2014.csv.gz permits_2015.csv.gz
   plotwise import --source ./fees.yaml fees.csv
+  plotwise import --source seattle permits.ndjson.gz
   curl -s https://city.example/permits.csv | plotwise import --source ./mine.yaml -
 
 How to write a source file: internal/ingest/sources/README.md.`
@@ -58,14 +63,16 @@ func (c *importCommand) importAll(ctx context.Context, g *globals, db *database,
 		Read: view.read, Grouped: view.grouped, Merged: view.merged, Rejected: rejects.Add,
 	})
 	view.end()
-	if err := errors.Join(err, rejects.Close()); err != nil {
+	err = errors.Join(err, rejects.Close())
+	var cut *ingest.CutError
+	if err != nil && (!errors.As(err, &cut) || source.Dataset != ingest.Permits) {
 		return err
 	}
 	fmt.Print(summary(source.Dataset, result))
 	if rejects.Written() {
 		fmt.Printf("  The rejected rows are in %s.\n", c.Rejects)
 	}
-	return nil
+	return err
 }
 
 func summary(dataset string, r ingest.Result) string {

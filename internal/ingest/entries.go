@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"io"
-
 	"github.com/plotwise/plotwise/internal/permits"
 )
 
@@ -12,8 +10,8 @@ type entryReader struct {
 	read func(t *table, row []string) (permits.Entry, error)
 }
 
-// newEntryReader returns a reader of the file, which holds what the source's dataset says.
-func newEntryReader(file io.Reader, s *Source) (*entryReader, error) {
+// newEntryReader returns a reader of the file, which holds what the source's dataset says, and has to be closed.
+func newEntryReader(file File, s *Source) (*entryReader, error) {
 	t, err := openTable(file, s)
 	if err != nil {
 		return nil, err

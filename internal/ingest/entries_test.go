@@ -28,7 +28,7 @@ func readEntries(t *testing.T, source, text string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := newEntryReader(strings.NewReader(text), s)
+	r, err := newEntryReader(File{"test.csv", strings.NewReader(text)}, s)
 	if err != nil {
 		return []string{"error: " + err.Error()}
 	}

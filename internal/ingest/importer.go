@@ -66,6 +66,9 @@ func NewImporter(db *postgres.DB, outbox *events.Outbox, now func() time.Time, n
 // Import reads the files, in order, as one import. What it did is committed in batches: an import that is cut short
 // leaves whole permits, and the same one again ends where it would have ended. Files of permits have to give the same
 // fields. The contacts of organizations that track changed permits are left to contacts.Drain.
+//
+// Of permits whose JSON array breaks off, it imports what comes before that, and returns a *CutError with what it did. Of
+// fees and inspections it imports nothing then: what is missing would count as removed.
 func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progress) (Result, error) {
 	start := m.now()
 	id, err := m.ensure(ctx, s)
@@ -74,10 +77,10 @@ func (m *Importer) Import(ctx context.Context, s *Source, files []File, p Progre
 	}
 	r := run{importer: m, source: s, jurisdiction: id, progress: p.complete()}
 	err = postgres.WithConn(ctx, m.db, func(conn *postgres.Conn) error { return r.all(ctx, conn, files) })
+	r.result.Duration = m.now().Sub(start)
 	if err != nil {
 		return r.result, fmt.Errorf("import %s: %w", s.Jurisdiction.Slug, err)
 	}
-	r.result.Duration = m.now().Sub(start)
 	return r.result, nil
 }
 
@@ -122,10 +125,9 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 	}
 	r.taking = r.newIntake(conn)
 	defer r.taking.abort()
-	for _, f := range files {
-		if err := r.read(ctx, f); err != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
-		}
+	cut, err := r.readAll(ctx, files)
+	if err != nil {
+		return err
 	}
 	staging := r.taking.staging()
 	sum, err := staging.Group(ctx)
@@ -140,7 +142,27 @@ func (r *run) all(ctx context.Context, conn *postgres.Conn, files []File) error 
 	if err := staging.Finish(ctx); err != nil {
 		return err
 	}
+	if cut != nil {
+		return cut
+	}
 	return r.checked(ctx)
+}
+
+// readAll reads the files, up to where one breaks off if what comes before that is to be kept.
+func (r *run) readAll(ctx context.Context, files []File) (cut, err error) {
+	for _, f := range files {
+		err := r.read(ctx, f)
+		var broken *CutError
+		switch {
+		case errors.As(err, &broken) && r.source.Dataset == Permits:
+			return fmt.Errorf("%s: %w; what comes before is imported", f.Name, err), nil
+		case errors.As(err, &broken):
+			return nil, fmt.Errorf("%s: %w; nothing is imported, as what is missing would count as removed", f.Name, err)
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return nil, nil
 }
 
 // checked records that the source was read to its end; inspections and fees say nothing of how fresh the permits are.
@@ -154,7 +176,9 @@ func (r *run) checked(ctx context.Context) error {
 // reportEvery is how many rows or permits go between two reports of progress.
 const reportEvery = 1000
 
-func (r *run) read(ctx context.Context, f File) error {
+func (r *run) read(ctx context.Context, f File) (err error) {
+	f.Reader = &interruptible{ctx, f.Reader}
+	defer func() { err = errors.Join(err, r.taking.close()) }()
 	if err := r.taking.open(ctx, f); err != nil {
 		return err
 	}
@@ -176,6 +200,20 @@ func (r *run) read(ctx context.Context, f File) error {
 			r.progress.Read(reportEvery)
 		}
 	}
+}
+
+// interruptible reads a file, which may be long, until its context ends.
+type interruptible struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+// Read returns the context's error once it has ended.
+func (i *interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.from.Read(p)
 }
 
 func (r *run) reject(file string, rejected *RejectError) error {

@@ -17,6 +17,8 @@ type intake interface {
 	open(ctx context.Context, f File) error
 	// next takes the file's next row. It returns io.EOF at the end, and a *RejectError for a row that cannot be taken.
 	next(ctx context.Context) error
+	// close ends a file, whether or not it could be opened and read to its end.
+	close() error
 	// abort gives the connection back where the files could not be read to their end.
 	abort()
 	staging() staging
@@ -47,7 +49,7 @@ type permitIntake struct {
 }
 
 func (p *permitIntake) open(ctx context.Context, f File) (err error) {
-	if p.reader, err = NewReader(f.Reader, p.run.source); err != nil {
+	if p.reader, err = NewReader(f, p.run.source); err != nil {
 		return err
 	}
 	fields := p.reader.Provides()
@@ -68,6 +70,13 @@ func (p *permitIntake) next(ctx context.Context) error {
 	}
 	p.run.result.Rows++
 	return p.staged.Add(ctx, &p.record)
+}
+
+func (p *permitIntake) close() error {
+	if p.reader == nil {
+		return nil
+	}
+	return p.reader.Close()
 }
 
 func (p *permitIntake) abort() {
@@ -92,7 +101,7 @@ type entryIntake struct {
 const handOver = 1000
 
 func (e *entryIntake) open(ctx context.Context, f File) (err error) {
-	if e.reader, err = newEntryReader(f.Reader, e.run.source); err != nil {
+	if e.reader, err = newEntryReader(f, e.run.source); err != nil {
 		return err
 	}
 	e.file = f.Name
@@ -144,6 +153,13 @@ func (e *entryIntake) add(ctx context.Context) error {
 	e.run.result.Rows += int64(len(e.entries) - len(unknown))
 	e.entries, e.rows = e.entries[:0], e.rows[:0]
 	return nil
+}
+
+func (e *entryIntake) close() error {
+	if e.reader == nil {
+		return nil
+	}
+	return e.reader.close()
 }
 
 func (e *entryIntake) abort() {} // it stages many rows at a time, and holds nothing between

@@ -319,26 +319,10 @@ func updated(compares, watermark string) string {
 // literal writes a text as SoQL has it.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// member returns the text of a field, or of a member of it. A point, which GeoJSON writes as its longitude and latitude,
-// has these as members too.
+// member returns the text of a column; "" where there is none.
 func member(fields map[string]any, column string) string {
-	field, name, inside := strings.Cut(column, ".")
-	if !inside {
-		return text(fields[field])
-	}
-	object, ok := fields[field].(map[string]any)
-	if !ok {
-		return ""
-	}
-	if pair, ok := object["coordinates"].([]any); ok && len(pair) >= 2 && object[name] == nil {
-		switch name {
-		case "longitude":
-			return text(pair[0])
-		case "latitude":
-			return text(pair[1])
-		}
-	}
-	return text(object[name])
+	value, _ := lookup(fields, column)
+	return text(value)
 }
 
 func text(value any) string {

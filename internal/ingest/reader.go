@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/plotwise/plotwise/internal/permits"
@@ -14,9 +13,9 @@ type Reader struct {
 	stages map[string]string // lower-case status → stage
 }
 
-// NewReader returns a Reader of the file. It fails when the file lacks the column of the permit number, or any other
+// NewReader returns a Reader of the file, which the caller has to close. It fails when the file lacks the column of the permit number, or any other
 // that the source names.
-func NewReader(file io.Reader, s *Source) (*Reader, error) {
+func NewReader(file File, s *Source) (*Reader, error) {
 	t, err := openTable(file, s)
 	if err != nil {
 		return nil, err
@@ -30,6 +29,9 @@ func NewReader(file io.Reader, s *Source) (*Reader, error) {
 
 // Provides returns the columns of permits that the file gives; a stored permit keeps its value of any other.
 func (r *Reader) Provides() []string { return provides(r.gives) }
+
+// Close ends the reading; the file itself is the caller's.
+func (r *Reader) Close() error { return r.close() }
 
 // Next reads the next permit into rec. It returns io.EOF at the end, and a *RejectError for a row that cannot be taken.
 func (r *Reader) Next(rec *permits.Record) error {

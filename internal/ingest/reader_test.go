@@ -30,17 +30,27 @@ func readFile(t *testing.T, name string) string {
 
 const minimal = "jurisdiction: {slug: test, name: Test}\n"
 
-// readAll returns each record, or the reason for its rejection, in a line.
+// readAll returns each record of a CSV file, or the reason for its rejection, in a line.
 func readAll(t *testing.T, source, text string) []string {
+	t.Helper()
+	return readNamed(t, source, "test.csv", text)
+}
+
+func readNamed(t *testing.T, source, name, text string) []string {
 	t.Helper()
 	s, err := ParseSource(strings.NewReader(source), "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := NewReader(strings.NewReader(text), s)
+	r, err := NewReader(File{name, strings.NewReader(text)}, s)
 	if err != nil {
 		return []string{"error: " + err.Error()}
 	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	var lines []string
 	for {
 		var rec permits.Record
@@ -161,7 +171,7 @@ func FuzzReader(f *testing.F) {
 	f.Add("A-1,Issued,1,2\n\"A\",\"\n")
 	f.Add("\x00\xff,,,")
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := NewReader(strings.NewReader("PermitNum,Description,EstProjectCost,ContractorCompanyName\n"+text), s)
+		r, err := NewReader(File{"test.csv", strings.NewReader("PermitNum,Description,EstProjectCost,ContractorCompanyName\n" + text)}, s)
 		if err != nil {
 			return
 		}

@@ -127,7 +127,7 @@ func (s *Source) numberColumn(columns []string) (string, error) {
 // spooled returns the source as it reads what was pulled: UTF-8 with commas and a header.
 func (s *Source) spooled() *Source {
 	plain := *s
-	plain.Encoding, plain.Delimiter, plain.Header = "", "", nil
+	plain.Format, plain.Encoding, plain.Delimiter, plain.Header = formatCSV, "", "", nil
 	return &plain
 }
 

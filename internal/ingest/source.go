@@ -29,15 +29,16 @@ type Source struct {
 		Name   string `yaml:"name"`
 		Region string `yaml:"region"`
 	} `yaml:"jurisdiction"`
-	Dataset       string             `yaml:"dataset"`        // Permits, Inspections or Fees; Permits when empty
-	Encoding      string             `yaml:"encoding"`       // a WHATWG label; utf-8 when empty
-	Delimiter     string             `yaml:"delimiter"`      // one character; a comma when empty
-	Header        *bool              `yaml:"header"`         // whether the first row names the columns; true when absent
-	Dates         []string           `yaml:"dates"`          // layouts such as MM/DD/YYYY, besides ISO 8601
-	Columns       map[string]Columns `yaml:"columns"`        // field: the columns that give it
-	Statuses      map[string]string  `yaml:"statuses"`       // the city's words: stage
-	UnknownStatus string             `yaml:"unknown_status"` // keep (stage unknown) or reject; keep when empty
-	Defaults      map[string]string  `yaml:"defaults"`       // field: its value where the row has none
+	Dataset       string             `yaml:"dataset"`                  // Permits, Inspections or Fees; Permits when empty
+	Format        string             `yaml:"format" json:",omitempty"` // csv, json or ndjson; by the file's name when empty
+	Encoding      string             `yaml:"encoding"`                 // a WHATWG label; utf-8 when empty
+	Delimiter     string             `yaml:"delimiter"`                // one character; a comma when empty
+	Header        *bool              `yaml:"header"`                   // whether the first row names the columns; true when absent
+	Dates         []string           `yaml:"dates"`                    // layouts such as MM/DD/YYYY, besides ISO 8601
+	Columns       map[string]Columns `yaml:"columns"`                  // field: the columns that give it
+	Statuses      map[string]string  `yaml:"statuses"`                 // the city's words: stage
+	UnknownStatus string             `yaml:"unknown_status"`           // keep (stage unknown) or reject; keep when empty
+	Defaults      map[string]string  `yaml:"defaults"`                 // field: its value where the row has none
 	Reject        []Rejection        `yaml:"reject"`
 	SODA          *SODA              `yaml:"soda"` // nil: there are only files
 }
@@ -156,6 +157,12 @@ func (s *Source) checkJurisdiction(report reporter) {
 }
 
 func (s *Source) checkFormat(report reporter) {
+	if !slices.Contains([]string{"", formatCSV, formatJSON, formatNDJSON}, s.Format) {
+		report("format: %q: want csv, json or ndjson, or nothing to go by the name of the file", s.Format)
+	}
+	if json := s.Format == formatJSON || s.Format == formatNDJSON; json && (s.Delimiter != "" || !s.hasHeader()) {
+		report("format: %s: delimiter and header: false are for csv", s.Format)
+	}
 	if s.Encoding != "" {
 		if _, err := htmlindex.Get(s.Encoding); err != nil {
 			report("encoding: %q: want a label such as utf-8, windows-1252 or utf-16le", s.Encoding)
@@ -212,6 +219,27 @@ func (s *Source) checkStatuses(report reporter) {
 	if !slices.Contains([]string{"", "keep", "reject"}, s.UnknownStatus) {
 		report("unknown_status: %q: want keep or reject", s.UnknownStatus)
 	}
+}
+
+// The formats of files.
+const (
+	formatCSV    = "csv"
+	formatJSON   = "json"   // an array of objects
+	formatNDJSON = "ndjson" // an object a line
+)
+
+// format returns the format of a file: the source's own, else what its name says, else CSV.
+func (s *Source) format(name string) string {
+	if s.Format != "" {
+		return s.Format
+	}
+	switch filepath.Ext(strings.TrimSuffix(strings.ToLower(name), ".gz")) {
+	case ".json":
+		return formatJSON
+	case ".ndjson", ".jsonl":
+		return formatNDJSON
+	}
+	return formatCSV
 }
 
 func (s *Source) hasHeader() bool { return s.Header == nil || *s.Header }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"encoding/hex"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,9 @@ func TestParseSource_refuses(t *testing.T) {
 		inspectionSource + "unknown_status: reject":            "statuses and unknown_status are for permits: inspections have no stage",
 		minimal + "dates: [soon]":                              `dates: "soon": want a layout`,
 		minimal + "encoding: klingon":                          `encoding: "klingon": want a label`,
+		minimal + "format: xml":                                `format: "xml": want csv, json or ndjson`,
+		minimal + "format: json\ndelimiter: \";\"":             "format: json: delimiter and header: false are for csv",
+		minimal + "format: ndjson\nheader: false":              "format: ndjson: delimiter and header: false are for csv",
 		minimal + "delimiter: ab":                              `delimiter: "ab": want one character`,
 		minimal + "unknown_status: drop":                       `unknown_status: "drop": want keep or reject`,
 		minimal + "defaults: {colour: x}":                      `defaults: "colour" is no field`,
@@ -61,5 +65,27 @@ func TestParseSource_refuses(t *testing.T) {
 		if _, err := ParseSource(strings.NewReader(text), "test"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseSource(%q) = %v, want %q", text, err, want)
 		}
+	}
+}
+
+// TestSource_hash: what only files have does not make a portal be pulled again.
+func TestSource_hash(t *testing.T) {
+	hash := func(text string) string {
+		s, err := ParseSource(strings.NewReader(text), "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, err := s.hash()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hex.EncodeToString(h)
+	}
+	const portal = minimal + "soda: {url: https://data.example.gov, dataset: abcd-1234}\n"
+	if got, want := hash(portal), "c9da52c376003e5a0fc9dc0cbd5484f9ba7f4d7ddd5f725d3b6bc8405b906656"; got != want {
+		t.Errorf("hash = %s, want %s, that of the syncs that there were before", got, want)
+	}
+	if hash(portal) == hash(portal+"columns: {city: town}\n") {
+		t.Error("another mapping has the same hash")
 	}
 }

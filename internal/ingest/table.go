@@ -4,12 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/text/encoding/htmlindex"
@@ -19,7 +17,7 @@ import (
 
 // RejectError says why a row was left out. Reading goes on after it.
 type RejectError struct {
-	Line   int // on which the row starts, counted from 1
+	Line   int // on which the row starts, counted from 1; of a JSON array, which of its objects it is
 	Reason string
 	Row    []string
 }
@@ -27,17 +25,24 @@ type RejectError struct {
 // Error returns the line and the reason.
 func (e *RejectError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
 
-// table reads the rows of one CSV file (RFC 4180), plain or gzip, and gives the values of a dataset's fields.
+// table reads the rows of one file and gives the values of a dataset's fields.
 type table struct {
 	source  *Source
 	dataset dataset
-	csv     *csv.Reader
+	rows    rows
 	columns map[string][]int // field → where its columns stand
 	rejects []rejectRule
 	layouts []string
-	width   int      // values a row has; 0 until known
-	line    int      // of the last row
-	first   []string // a row read ahead, where there is no header
+	line    int // of the last row
+}
+
+// rows are the rows of a file in whatever format, each with a value for every column.
+type rows interface {
+	// read returns the next row, which is overwritten by the one after it, and where it is. It returns io.EOF at the end,
+	// and a *RejectError for a row that cannot be read.
+	read() (row []string, line int, err error)
+	// close ends the reading, whether or not it came to the end.
+	close() error
 }
 
 type rejectRule struct {
@@ -45,18 +50,10 @@ type rejectRule struct {
 	value, reason string
 }
 
-// openTable returns the table of a file. It fails when the file lacks the column of a field that has to be there, or any
-// other that the source names.
-func openTable(file io.Reader, s *Source) (*table, error) {
-	text, err := decode(file, s.Encoding)
-	if err != nil {
-		return nil, err
-	}
-	t := &table{source: s, dataset: datasets[s.Dataset], csv: csv.NewReader(text), columns: map[string][]int{}}
-	t.csv.FieldsPerRecord, t.csv.ReuseRecord, t.csv.LazyQuotes = -1, true, true
-	if s.Delimiter != "" {
-		t.csv.Comma = []rune(s.Delimiter)[0]
-	}
+// openTable returns the table of a file, which has to be closed. It fails when the file lacks the column of a field that
+// has to be there, or any other that the source names.
+func openTable(file File, s *Source) (*table, error) {
+	t := &table{source: s, dataset: datasets[s.Dataset], columns: map[string][]int{}}
 	t.layouts = append(t.layouts, isoLayouts...)
 	for _, d := range s.Dates {
 		layout, err := dateLayout(d)
@@ -65,8 +62,26 @@ func openTable(file io.Reader, s *Source) (*table, error) {
 		}
 		t.layouts = append([]string{layout}, t.layouts...)
 	}
-	return t, t.readHeader()
+	text, err := decode(file.Reader, s.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	open := openCSV
+	if format := s.format(file.Name); format != formatCSV {
+		open = openJSON(format)
+	}
+	rows, header, err := open(text, s)
+	if err != nil {
+		return nil, err
+	}
+	t.rows = rows
+	if err := t.bind(header); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
 }
+
+func (t *table) close() error { return t.rows.close() }
 
 // decode undoes gzip, which its first bytes give away, and the encoding.
 func decode(file io.Reader, label string) (io.Reader, error) {
@@ -89,25 +104,6 @@ func decode(file io.Reader, label string) (io.Reader, error) {
 		return nil, fmt.Errorf("encoding %q: %w", label, err)
 	}
 	return transform.NewReader(buffered, unicode.BOMOverride(encoding.NewDecoder())), nil
-}
-
-func (t *table) readHeader() error {
-	row, err := t.csv.Read()
-	if errors.Is(err, io.EOF) {
-		return errors.New("the file is empty")
-	}
-	if err != nil {
-		return fmt.Errorf("read the first row: %w", err)
-	}
-	t.width = len(row)
-	names := slices.Clone(row)
-	if !t.source.hasHeader() {
-		t.first = slices.Clone(row)
-		for i := range names {
-			names[i] = strconv.Itoa(i + 1)
-		}
-	}
-	return t.bind(newHeader(names))
 }
 
 // header finds columns by name, without regard to case.
@@ -189,36 +185,17 @@ func (t *table) gives(field string) bool {
 // next returns the next row, which is overwritten by the one after it. It returns io.EOF at the end, and a *RejectError
 // for a row that cannot be read or that the source refuses.
 func (t *table) next() ([]string, error) {
-	row, err := t.read()
-	var broken *csv.ParseError
-	switch {
-	case errors.As(err, &broken):
-		t.line = broken.StartLine
-		return nil, t.reject(nil, broken.Err)
-	case err != nil:
+	row, line, err := t.rows.read()
+	if err != nil {
 		return nil, err
-	case len(row) != t.width:
-		return nil, t.reject(row, fmt.Errorf("the row has %d values, not %d", len(row), t.width))
 	}
+	t.line = line
 	for _, rule := range t.rejects {
 		if strings.TrimSpace(row[rule.column]) == rule.value {
 			return nil, t.reject(row, errors.New(rule.reason))
 		}
 	}
 	return row, nil
-}
-
-func (t *table) read() ([]string, error) {
-	if t.first != nil {
-		row := t.first
-		t.first, t.line = nil, 1
-		return row, nil
-	}
-	row, err := t.csv.Read()
-	if err == nil {
-		t.line, _ = t.csv.FieldPos(0)
-	}
-	return row, err
 }
 
 func (t *table) reject(row []string, reason error) error {
