@@ -33,7 +33,7 @@ func TestHangingReceiver(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	settings := []string{"PLOTWISE_WEBHOOK_TIMEOUT=" + hangingTimeout.String(), "PLOTWISE_WEBHOOK_ALLOW_NETS=127.0.0.0/8"}
-	api := launch(t, "api", w.url, "serving", []string{"serve", "--no-workers"}, settings...)
+	api := serveAlone(t, "api", w.url, settings...)
 	r := newHangingReceiver(t)
 	var told []uuid.UUID
 	for _, o := range []struct {

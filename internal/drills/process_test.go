@@ -69,17 +69,32 @@ type process struct {
 // the usual ones: unauthenticated calls are as good as not limited.
 func serve(t *testing.T, name, databaseURL string, settings ...string) *process {
 	t.Helper()
-	return launch(t, name, databaseURL, "serving", []string{"serve"}, settings...)
+	return serveBy(t, name, databaseURL, "serve", settings...)
+}
+
+// serveAlone starts a plotwise serve that leaves sending to workers.
+func serveAlone(t *testing.T, name, databaseURL string, settings ...string) *process {
+	t.Helper()
+	return serveBy(t, name, databaseURL, "serve --no-workers", settings...)
+}
+
+func serveBy(t *testing.T, name, databaseURL, command string, settings ...string) *process {
+	t.Helper()
+	p := launch(t, name, databaseURL, command, settings...)
+	p.url = p.await(t, "serving").URL
+	return p
 }
 
 // work starts a plotwise work on a database, which ends with the test.
 func work(t *testing.T, name, databaseURL string, settings ...string) *process {
 	t.Helper()
-	return launch(t, name, databaseURL, "sending to webhooks", []string{"work"}, settings...)
+	p := launch(t, name, databaseURL, "work", settings...)
+	p.await(t, "sending to webhooks")
+	return p
 }
 
-// launch starts a process, and returns when its log says that it is ready.
-func launch(t *testing.T, name, databaseURL, ready string, arguments []string, settings ...string) *process {
+// launch starts a command (with its flags) that goes on until it is stopped.
+func launch(t *testing.T, name, databaseURL, command string, settings ...string) *process {
 	t.Helper()
 	p := &process{
 		name: name, log: filepath.Join(t.TempDir(), name+".log"), ended: make(chan struct{}),
@@ -90,7 +105,7 @@ func launch(t *testing.T, name, databaseURL, ready string, arguments []string, s
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	p.cmd = exec.Command(binary, arguments...)
+	p.cmd = exec.Command(binary, strings.Fields(command)...)
 	p.cmd.Stderr = file
 	p.cmd.Env = environ(append([]string{
 		"PLOTWISE_DATABASE_URL=" + databaseURL, "PLOTWISE_ADDR=127.0.0.1:0", "PLOTWISE_ADMIN_ADDR=none", "PLOTWISE_LOG_FORMAT=json",
@@ -110,19 +125,25 @@ func launch(t *testing.T, name, databaseURL, ready string, arguments []string, s
 			t.Logf("the end of the log of %s:\n%s", name, p.tail(t))
 		}
 	})
-	isReady := false
-	eventually(t, "plotwise "+name+" says that it is "+ready, func() bool {
+	return p
+}
+
+// await waits until the process logs a message, and returns the line.
+func (p *process) await(t *testing.T, message string) line {
+	t.Helper()
+	var found *line
+	eventually(t, "plotwise "+p.name+" says: "+message, func() bool {
 		for _, l := range p.lines(t) {
-			if l.Message == ready {
-				isReady, p.url = true, l.URL
+			if l.Message == message {
+				found = &l
 			}
 		}
-		return isReady || p.isOver()
+		return found != nil || p.isOver()
 	})
-	if !isReady {
-		t.Fatalf("plotwise %s ended: %v", name, p.err)
+	if found == nil {
+		t.Fatalf("plotwise %s ended: %v", p.name, p.err)
 	}
-	return p
+	return *found
 }
 
 func (p *process) isOver() bool {

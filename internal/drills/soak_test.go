@@ -143,7 +143,7 @@ func newSoak(t *testing.T, of scale) *soak {
 		t.Fatalf("migrate ended with %d: %s%s", code, out, failure)
 	}
 	s.db = pgtest.OpenURL(t, s.url)
-	s.api = launch(t, "api", s.url, "serving", []string{"serve", "--no-workers"}, s.settings()...)
+	s.api = serveAlone(t, "api", s.url, s.settings()...)
 	for i := range of.organizations {
 		o := soakOrganization{id: s.organization(t, fmt.Sprintf("Soaked %d", i), unlimited)}
 		o.admin, _ = s.key(t, o.id, identity.Admin)

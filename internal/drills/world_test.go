@@ -44,11 +44,16 @@ func (w *world) organization(t *testing.T, name string, perMinute int32) uuid.UU
 		t.Fatal(err)
 	}
 	if perMinute > 0 {
-		if err := s.SetPlan(t.Context(), made, "starter", &perMinute); err != nil {
-			t.Fatal(err)
-		}
+		w.setPlan(t, made, "starter", perMinute)
 	}
 	return made
+}
+
+func (w *world) setPlan(t *testing.T, organization uuid.UUID, plan string, perMinute int32) {
+	t.Helper()
+	if err := organizations.NewService(w.db, time.Now, newID).SetPlan(t.Context(), organization, plan, &perMinute); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // key makes an API key and returns it with its id.
