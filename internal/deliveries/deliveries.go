@@ -109,13 +109,14 @@ type Detail struct {
 }
 
 // Get returns a delivery with its attempts, or NotFound.
-func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (Detail, error) {
-	q := postgres.From(ctx, s.db)
-	d, err := get(ctx, q, organization, delivery)
-	if err != nil {
-		return d, err
-	}
-	d.Log, err = listAttempts(ctx, q, organization, delivery)
+func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (d Detail, err error) {
+	err = postgres.InBriefSnapshot(ctx, s.db, func(tx *postgres.Tx) error { // or an attempt could be in one of the two alone
+		if d, err = get(ctx, tx, organization, delivery); err != nil {
+			return err
+		}
+		d.Log, err = listAttempts(ctx, tx, organization, delivery)
+		return err
+	})
 	return d, err
 }
 

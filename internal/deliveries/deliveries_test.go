@@ -3,6 +3,7 @@ package deliveries
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
@@ -130,6 +132,49 @@ func TestService_Get_otherOrganization(t *testing.T) {
 		checkProblem(t, "Retry of one "+name, err, errMissing)
 	}
 	check(t, "deliveries", []string{"1 pending 0"}, w.states(t))
+}
+
+// A delivery and its attempts are of the same moment, also when an attempt is recorded between the one and the other.
+func TestService_Get_whileRecorded(t *testing.T) {
+	w := newWorld(t)
+	w.webhook(t, organizationID, receive(t, answering(200)).URL)
+	w.tell(t, changed(organizationID, "1"))
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("claim = %+v, %v; want one", jobs, err)
+	}
+	ended := w.clock.now()
+	done := &finished{job: jobs[0], outcome: outcome{state: Succeeded, endedAt: &ended}, attempt: Attempt{
+		ID: newID(), Number: 1, StartedAt: noon, RequestHeaders: []byte("{}"), ResponseHeaders: []byte("{}"), Status: ptr(200),
+	}}
+	var got Detail
+	var reading sync.WaitGroup
+	err = postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		if _, err := tx.ExecContext(t.Context(), "lock table attempts in access exclusive mode"); err != nil {
+			return err
+		}
+		reading.Go(func() {
+			var err error
+			if got, err = w.Get(t.Context(), organizationID, jobs[0].ID); err != nil {
+				t.Error(err)
+			}
+		})
+		w.await(t, "waiting for the attempts", func() bool {
+			return len(w.query(t, "select 'yes' from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")) > 0
+		})
+		if err := insertAttempts(t.Context(), tx, []*finished{done}); err != nil {
+			return err
+		}
+		_, err := finish(t.Context(), tx, []*finished{done})
+		return err
+	})
+	reading.Wait()
+	if err != nil || got.State != Pending || got.Attempts != 0 || len(got.Log) != 0 {
+		t.Errorf("Get = %s after %d attempts, with %d (%v); want it as it was before", got.State, got.Attempts, len(got.Log), err)
+	}
+	if d, attempts := w.only(t); d.State != Succeeded || d.Attempts != 1 || len(attempts) != 1 {
+		t.Errorf("Get = %+v with %d attempts, want it as it is after", d, len(attempts))
+	}
 }
 
 // What is over is sent once more, and counts on.

@@ -133,16 +133,23 @@ func WithConn(ctx context.Context, db *DB, do func(conn *Conn) error) error {
 // InSnapshot calls do in a transaction that only reads, however long it takes, and sees the database as it was when it began.
 func InSnapshot(ctx context.Context, db *DB, do func(tx *Tx) error) error {
 	return WithConn(ctx, db, func(conn *Conn) error {
-		raw, err := conn.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-		if err != nil {
-			return fmt.Errorf("begin to read: %w", err)
-		}
-		defer func() { _ = raw.Rollback() }() // there is nothing to commit
-		if _, err := raw.ExecContext(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
-			return fmt.Errorf("begin to read: %w", err)
-		}
-		return do(&Tx{Tx: raw})
+		return InBriefSnapshot(ctx, conn, func(tx *Tx) error {
+			if _, err := tx.ExecContext(ctx, "set local idle_in_transaction_session_timeout = 0"); err != nil {
+				return fmt.Errorf("begin to read: %w", err)
+			}
+			return do(tx)
+		})
 	})
+}
+
+// InBriefSnapshot is an InSnapshot of a few quick statements: with the limits of db, and no connection of its own.
+func InBriefSnapshot(ctx context.Context, db Beginner, do func(tx *Tx) error) error {
+	raw, err := db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer func() { _ = raw.Rollback() }() // there is nothing to commit
+	return do(&Tx{Tx: raw})
 }
 
 type txKey struct{}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"time"
 
@@ -75,6 +76,51 @@ func TestInSnapshot(t *testing.T) {
 	})
 	if !errors.Is(err, refused) {
 		t.Errorf("InSnapshot = %v, want the function's error", err)
+	}
+}
+
+func TestInBriefSnapshot(t *testing.T) {
+	url := pgtest.New(t)
+	db, err := postgres.Open(postgres.Options{URL: url, MaxConnections: 1, StatementTimeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	other, ctx, refused := pgtest.OpenURL(t, url), t.Context(), errors.New("refused")
+	var backends [2]int
+	for i := range backends {
+		err := postgres.InBriefSnapshot(ctx, db, func(tx *postgres.Tx) error {
+			count := func() (n int) {
+				if err := tx.GetContext(ctx, &n, "select count(*) from plans where name like 'test%'"); err != nil {
+					t.Error(err)
+				}
+				return n
+			}
+			before := count()
+			if _, err := other.ExecContext(ctx, "insert into plans (name, requests_per_minute) values ('test' || $1, 1)", strconv.Itoa(i)); err != nil {
+				return err
+			}
+			if after := count(); before != i || after != i {
+				t.Errorf("it sees %d rows and then %d, want %d and none that came later", before, after, i)
+			}
+			var limit string
+			if err := tx.GetContext(ctx, &limit, "select current_setting('statement_timeout')"); err != nil || limit != "1min" {
+				t.Errorf("a statement may take %s, %v; want the limit of the pool", limit, err)
+			}
+			if err := tx.GetContext(ctx, &backends[i], "select pg_backend_pid()"); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, "delete from plans"); err == nil {
+				t.Error("it wrote")
+			}
+			return refused
+		})
+		if !errors.Is(err, refused) {
+			t.Errorf("InBriefSnapshot = %v, want the function's error", err)
+		}
+	}
+	if backends[0] != backends[1] {
+		t.Errorf("two of them had connections %v, want the same one", backends)
 	}
 }
 
