@@ -1,13 +1,16 @@
 package deliveries
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/signature"
 )
 
@@ -195,4 +198,41 @@ func TestWorker_pausedWebhook(t *testing.T) {
 	if n := len(r.requests()); n != 3 {
 		t.Errorf("%d requests, want 3", n)
 	}
+}
+
+// A webhook that is resumed is sent what waits for it at once: the worker here looks when it starts, and then only when it is
+// woken.
+func TestWorker_pausedWebhook_resumed(t *testing.T) {
+	w := newWorld(t)
+	hook := w.webhook(t, organizationID, receive(t, answering(200)).URL)
+	w.setState(t, hook, "paused")
+	w.tell(t, changed(organizationID, "1"))
+	k := w.worker(t, usual)
+	k.look = time.Hour
+	w.workers = nil // await wakes none
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	defer func() { cancel(); running.Wait() }()
+	lockClaims := func(meanwhile func()) {
+		t.Helper()
+		err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+			_, err := tx.ExecContext(t.Context(), lockClaimsSQL)
+			meanwhile()
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	lockClaims(func() {
+		running.Go(func() { k.Run(ctx) })
+		<-k.wake // it listens, and would look once more
+		w.await(t, "looking", func() bool {
+			return len(w.query(t, "select 'yes' from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")) > 0
+		})
+	})
+	lockClaims(func() {}) // by then it has found nothing
+	check(t, "paused", []string{"1 pending 0"}, w.states(t))
+	w.setState(t, hook, "active")
+	w.await(t, "sent", func() bool { d, _ := w.only(t); return d.State == Succeeded })
 }

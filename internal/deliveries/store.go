@@ -39,7 +39,6 @@ var (
 	recoverSQL         = statements.Get("recover")
 	insertTestSQL      = statements.Get("insertTest")
 	cancelTestSQL      = statements.Get("cancelTest")
-	notifySQL          = statements.Get("notify")
 	pruneAttemptsSQL   = statements.Get("pruneAttempts")
 	measureSQL         = statements.Get("measure")
 )
@@ -101,7 +100,7 @@ func record(ctx context.Context, db *postgres.DB, batch []*finished, judge func(
 				continue
 			}
 			if f.Test {
-				err = notify(ctx, tx, f.OrganizationID)
+				err = events.Notify(ctx, tx, f.OrganizationID) // who waits for it
 			} else {
 				err = judge(ctx, tx, f, failing)
 			}
@@ -257,7 +256,7 @@ func retry(ctx context.Context, tx *postgres.Tx, organization, delivery uuid.UUI
 	if _, err := tx.ExecContext(ctx, retrySQL, organization, delivery, at); err != nil {
 		return fmt.Errorf("retry delivery %s: %w", delivery, err)
 	}
-	return notify(ctx, tx, organization)
+	return events.Notify(ctx, tx, organization)
 }
 
 func recoverFailed(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID, since, at time.Time, atMost int) (Recovery, error) {
@@ -265,7 +264,7 @@ func recoverFailed(ctx context.Context, tx *postgres.Tx, organization, webhook u
 	if err := tx.GetContext(ctx, &r, recoverSQL, organization, webhook, since, at, recoverEvery.Seconds(), atMost); err != nil {
 		return r, fmt.Errorf("recover webhook %s: %w", webhook, err)
 	}
-	return r, notify(ctx, tx, organization)
+	return r, events.Notify(ctx, tx, organization)
 }
 
 // insertTest queues a test event, and tells the workers.
@@ -273,20 +272,12 @@ func insertTest(ctx context.Context, tx *postgres.Tx, organization, webhook, eve
 	if err := tx.GetContext(ctx, &delivery, insertTestSQL, organization, webhook, event, at); err != nil {
 		return delivery, fmt.Errorf("queue a test event for webhook %s: %w", webhook, err)
 	}
-	return delivery, notify(ctx, tx, organization)
+	return delivery, events.Notify(ctx, tx, organization)
 }
 
 func cancelTest(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID, at time.Time) error {
 	if _, err := q.ExecContext(ctx, cancelTestSQL, organization, delivery, at); err != nil {
 		return fmt.Errorf("cancel the test event of delivery %s: %w", delivery, err)
-	}
-	return nil
-}
-
-// notify tells the workers that something is due, and who waits for a test that it was made.
-func notify(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) error {
-	if _, err := tx.ExecContext(ctx, notifySQL, events.Channel, organization); err != nil {
-		return fmt.Errorf("tell of deliveries: %w", err)
 	}
 	return nil
 }

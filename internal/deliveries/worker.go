@@ -50,6 +50,7 @@ type Worker struct {
 	recorder recorder
 	slots    chan struct{}
 	wake     chan struct{}
+	look     time.Duration // how often it looks for what is due, should it not be woken
 	sending  sync.WaitGroup
 
 	settled time.Time // when it last cancelled what has no webhook any more
@@ -59,7 +60,7 @@ type Worker struct {
 func NewWorker(o Options) *Worker {
 	w := &Worker{
 		Metrics: NewMetrics(o.DB, o.Log, o.Now), db: o.DB, client: o.Client, webhooks: o.Webhooks, notices: o.Notices, options: o, log: o.Log,
-		now: o.Now, newID: o.NewID, random: o.Random, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1),
+		now: o.Now, newID: o.NewID, random: o.Random, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1), look: lookEvery,
 	}
 	if w.random == nil {
 		w.random = rand.Float64
@@ -82,7 +83,7 @@ func (w *Worker) Run(ctx context.Context) {
 	listening, stop := context.WithCancel(ctx)
 	defer stop()
 	w.sending.Go(func() { w.db.Listen(listening, events.Channel, w.log, func(string) { w.rouse() }) })
-	look := time.NewTicker(lookEvery)
+	look := time.NewTicker(w.look)
 	defer look.Stop()
 	for ctx.Err() == nil {
 		found, err := w.round(ctx)

@@ -10,8 +10,14 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres"
 )
 
-// Channel is where Postgres tells that an organization has new events; the payload is its UUID.
+// Channel is where Postgres tells that an organization has new events, or that more of them are due to webhooks; the payload
+// is its UUID.
 const Channel = "plotwise_events"
+
+// Notify wakes, when the transaction commits, the workers and who waits for news of the organization.
+func Notify(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) error {
+	return notify(ctx, tx, []string{organization.String()})
+}
 
 // Hub wakes the readers of this process that wait for events.
 type Hub struct {

@@ -71,7 +71,7 @@ func number(ctx context.Context, tx *postgres.Tx, batch []written, boundaries []
 
 func notify(ctx context.Context, tx *postgres.Tx, organizations []string) error {
 	if _, err := tx.ExecContext(ctx, notifySQL, Channel, pq.Array(organizations)); err != nil {
-		return fmt.Errorf("tell of new events: %w", err)
+		return fmt.Errorf("tell of news of %d organizations: %w", len(organizations), err)
 	}
 	return nil
 }

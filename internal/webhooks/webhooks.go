@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/etag"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -112,8 +113,8 @@ func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Create) 
 	return made, shown, err
 }
 
-// Update changes a webhook. Its state active also ends that it is disabled, and that it is failing. The request's If-Match
-// is ifMatch. It returns NotFound, precondition_failed and invalid_body.
+// Update changes a webhook. Its state active also ends that it is disabled, and that it is failing, and has sent what waits.
+// The request's If-Match is ifMatch. It returns NotFound, precondition_failed and invalid_body.
 func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, ifMatch *string, u Update) (changed Webhook, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		w, err := s.lock(ctx, tx, organization, webhook, ifMatch)
@@ -131,7 +132,7 @@ func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, i
 			return err
 		}
 		if before.State != "active" && w.State == "active" {
-			if err := endEpisode(ctx, tx, organization, webhook); err != nil {
+			if err := resume(ctx, tx, organization, webhook); err != nil {
 				return err
 			}
 		}
@@ -139,6 +140,14 @@ func (s *Service) Update(ctx context.Context, organization, webhook uuid.UUID, i
 		return err
 	})
 	return changed, err
+}
+
+// resume begins with a webhook anew: it is failing no more, and the workers look for what waits for it.
+func resume(ctx context.Context, tx *postgres.Tx, organization, webhook uuid.UUID) error {
+	if err := endEpisode(ctx, tx, organization, webhook); err != nil {
+		return err
+	}
+	return events.Notify(ctx, tx, organization)
 }
 
 // apply puts a change into a webhook.

@@ -1,15 +1,21 @@
 package webhooks
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/page"
+	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
@@ -257,5 +263,52 @@ func TestService_Update_refused(t *testing.T) {
 	})
 	if got := w.row(t, webhook.ID); got != row {
 		t.Errorf("the row = %s, want it as it was: %s", got, row)
+	}
+}
+
+// Who sends is told of a webhook that is resumed, with the commit, and of no other change.
+func TestService_Update_notifies(t *testing.T) {
+	w := newWorld(t)
+	made := w.create(t, slack())
+	heard := make(chan string, 100)
+	ctx, cancel := context.WithCancel(t.Context())
+	var listening sync.WaitGroup
+	listening.Go(func() {
+		w.db.Listen(ctx, events.Channel, slog.New(slog.DiscardHandler), func(payload string) { heard <- payload })
+	})
+	defer func() { cancel(); listening.Wait() }()
+	if got := <-heard; got != "" {
+		t.Fatalf("heard %q, want that it listens", got)
+	}
+	change := func(ctx context.Context, u Update) {
+		t.Helper()
+		if _, err := w.Update(ctx, w.organization, made.ID, nil, u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		change(t.Context(), Update{State: ptr("active"), Description: ptr("Another"), EventTypes: []string{"permit.fee_changed"}})
+		change(t.Context(), Update{State: ptr("paused")})
+	}
+	rolledBack := errors.New("rolled back")
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		change(postgres.WithTx(t.Context(), tx), Update{State: ptr("active")})
+		return rolledBack
+	})
+	if !errors.Is(err, rolledBack) {
+		t.Fatal(err)
+	}
+	if _, err := w.db.ExecContext(t.Context(), "select pg_notify($1, 'the end')", events.Channel); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for payload := range heard {
+		if payload == "the end" {
+			break
+		}
+		got = append(got, payload)
+	}
+	if want := []string{w.organization.String()}; !slices.Equal(got, want) { // at the second change of the state to active
+		t.Errorf("heard %q, want %q", got, want)
 	}
 }
