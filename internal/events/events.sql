@@ -40,14 +40,20 @@ order by number
 limit $5
 
 -- name: prune
+-- The counters are locked in the order of number; what another prune deletes is left to it.
 with old as (
-    select organization_id, id from events where created_at < $1 order by created_at limit 5000
+    select organization_id, id from events where created_at < $1 order by created_at limit 5000 for update skip locked
 ), gone as (
     delete from events e using old where e.organization_id = old.organization_id and e.id = old.id
     returning e.organization_id, e.number
 ), numbers as (
-    select organization_id, max(number) as number from gone where number is not null group by organization_id order by organization_id
+    select organization_id, max(number) as number from gone where number is not null group by organization_id
+), locked as (
+    select organization_id from event_counters where organization_id in (select organization_id from numbers) order by organization_id for update
 ), counted as (
-    update event_counters c set pruned = greatest(c.pruned, n.number) from numbers n where c.organization_id = n.organization_id
+    update event_counters c set pruned = greatest(c.pruned, n.number)
+    from numbers n
+    join locked using (organization_id)
+    where c.organization_id = n.organization_id
 )
 select count(*) from gone

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/inflight"
+	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
@@ -250,4 +252,70 @@ func TestFeed_Prune_many(t *testing.T) {
 	w.prune(t, 31*24*time.Hour)
 	check(t, "counters", []string{"5001 5001"}, w.query(t, "select last || ' ' || pruned from event_counters"))
 	check(t, "events", []string{"0"}, w.query(t, "select count(*)::text from events"))
+}
+
+// Counters are locked in the order in which writing events locks them, or a prune and a write could each wait for the other:
+// also with the plan that Postgres makes for many organizations, which goes through the table as it lies.
+func TestFeed_Prune_order(t *testing.T) {
+	w := newWorld(t)
+	first, second := newID(), newID() // in the order of their counters
+	for _, o := range []uuid.UUID{second, first} {
+		w.newOrganization(t, o)
+		w.tell(t, changed(o, "1"))
+	}
+	var pruned error
+	var pruning sync.WaitGroup
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		if _, err := tx.ExecContext(t.Context(), "update event_counters set last = 2 where organization_id = $1", first); err != nil {
+			return err
+		}
+		pruning.Go(func() {
+			pruned = postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+				if _, err := tx.ExecContext(t.Context(), "set local enable_nestloop = off; set local enable_mergejoin = off"); err != nil {
+					return err
+				}
+				_, err := prune(t.Context(), tx, noon.Add(time.Second))
+				return err
+			})
+		})
+		w.awaitLock(t)
+		_, err := tx.ExecContext(t.Context(), "select from event_counters where organization_id = $1 for update nowait", second)
+		return err
+	})
+	pruning.Wait()
+	if err != nil || pruned != nil {
+		t.Errorf("the second counter while a prune waits for the first: %v, and the prune: %v; want it free", err, pruned)
+	}
+	check(t, "counters", []string{"2 1", "1 1"}, w.query(t, "select last || ' ' || pruned from event_counters order by organization_id"))
+}
+
+// Two prunes at once share the events: neither waits for what the other deletes.
+func TestFeed_Prune_two(t *testing.T) {
+	w := newWorld(t)
+	w.tell(t, changed(w.organization, "1"), changed(w.other, "1"))
+	w.clock.set(noon.Add(31 * 24 * time.Hour))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	err := postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "delete from events where organization_id = $1", w.organization)
+		if err == nil {
+			err = w.feed.Prune(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(t, "the other organization's", []string{}, w.told(t, w.other))
+}
+
+// awaitLock waits until a statement waits for a lock.
+func (w *world) awaitLock(t *testing.T) {
+	t.Helper()
+	const waiting = "select 'yes' from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+	for deadline := time.Now().Add(30 * time.Second); len(w.query(t, waiting)) == 0; {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing ever waited for a lock")
+		}
+	}
 }
