@@ -6,18 +6,9 @@ import (
 	"net/netip"
 	"testing"
 	"time"
-)
 
-var inside = []string{
-	"0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255", "127.0.0.0", "127.0.0.1",
-	"127.255.255.255", "169.254.0.0", "169.254.169.254", "169.254.255.255", "172.16.0.0", "172.31.255.255", "192.0.0.0",
-	"192.0.0.255", "192.0.2.0", "192.0.2.255", "192.88.99.1", "192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255",
-	"198.51.100.0", "198.51.100.255", "203.0.113.0", "203.0.113.255", "224.0.0.0", "239.255.255.255", "240.0.0.0", "255.255.255.255",
-	"::", "::1", "::2", "::7f00:1", "::a9fe:a9fe", "64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "2001::1",
-	"2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:10::1", "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:808:808::", "3fff::1",
-	"5f00::1", "fc00::1", "fd00:ec2::254", "fdff::1", "fe80::1", "febf::1", "fec0::1", "feff::1", "ff02::1", "ffff::1",
-	"::ffff:0:0", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "::ffff:0:7f00:1",
-}
+	"github.com/plotwise/plotwise/internal/outbound/outboundtest"
+)
 
 var outside = []string{
 	"1.0.0.0", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "169.253.255.255",
@@ -26,7 +17,7 @@ var outside = []string{
 }
 
 func TestJudge(t *testing.T) {
-	for _, text := range inside {
+	for _, text := range outboundtest.Inside {
 		for _, port := range ports {
 			if err := judge(netip.AddrPortFrom(netip.MustParseAddr(text), port), nil); !errors.Is(err, errRefused) {
 				t.Errorf("judge(%s, port %d) = %v, want %v", text, port, err, errRefused)
@@ -69,13 +60,13 @@ func TestJudge_allowed(t *testing.T) {
 
 // A name that leads inside is refused, whichever address it has and whatever others stand beside it.
 func TestClient_Post_names(t *testing.T) {
-	for _, address := range inside {
-		c := newClient(t, "", 10*time.Second, resolver(t, leadingTo(address)))
+	for _, address := range outboundtest.Inside {
+		c := newClient(t, "", 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo(address)))
 		if r := c.Post(t.Context(), "https://hooks.example.com/", nil, nil); r.Reason != Refused || r.Address.IsValid() {
 			t.Errorf("Post to %s = %s (%v) at %s, want %s", address, r.Reason, r.Cause, r.Address, Refused)
 		}
 	}
-	c := newClient(t, "", 10*time.Second, resolver(t, leadingTo(inside...)))
+	c := newClient(t, "", 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo(outboundtest.Inside...)))
 	if r := c.Post(t.Context(), "https://hooks.example.com/", nil, nil); r.Reason != Refused || r.Address.IsValid() {
 		t.Errorf("Post to all = %s (%v) at %s, want %s", r.Reason, r.Cause, r.Address, Refused)
 	}
@@ -93,8 +84,8 @@ func TestClient_Post_rebinding(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reached := count(t, trap)
-	c := newClient(t, "127.0.0.1/32", 10*time.Second, resolver(t, func(question int) []string {
+	reached := outboundtest.Count(t, trap)
+	c := newClient(t, "127.0.0.1/32", 10*time.Second, outboundtest.Resolver(t, func(question int) []string {
 		if question == 1 {
 			return []string{"127.0.0.1"}
 		}
@@ -110,7 +101,7 @@ func TestClient_Post_rebinding(t *testing.T) {
 			t.Errorf("Post to the name rebound = %d, %s (%v) at %s, want %s", r.Status, r.Reason, r.Cause, r.Address, Refused)
 		}
 	}
-	both := newClient(t, "127.0.0.1/32", 10*time.Second, resolver(t, leadingTo("::1", "127.0.0.1")))
+	both := newClient(t, "127.0.0.1/32", 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo("::1", "127.0.0.1")))
 	if r := both.Post(t.Context(), url, nil, nil); r.Status != 200 || r.Address.String() != "127.0.0.1:"+port {
 		t.Errorf("Post to both = %d, %s (%v) at %s, want 200 from 127.0.0.1", r.Status, r.Reason, r.Cause, r.Address)
 	}

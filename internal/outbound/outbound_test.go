@@ -15,9 +15,22 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/plotwise/plotwise/internal/outbound/outboundtest"
 )
 
 const loopback = "127.0.0.0/8"
+
+func newClient(t *testing.T, allowed string, timeout time.Duration, r *net.Resolver) *Client {
+	t.Helper()
+	var networks []netip.Prefix
+	if allowed != "" {
+		networks = []netip.Prefix{netip.MustParsePrefix(allowed)}
+	}
+	c := NewClient(networks, timeout, r, time.Now)
+	t.Cleanup(c.Close)
+	return c
+}
 
 func receive(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	t.Helper()
@@ -108,7 +121,7 @@ func TestClient_Post_statuses(t *testing.T) {
 }
 
 func TestClient_Post_timing(t *testing.T) {
-	c := newClient(t, loopback, 10*time.Second, resolver(t, leadingTo("127.0.0.1")))
+	c := newClient(t, loopback, 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo("127.0.0.1")))
 	var opened, protocol atomic.Int64
 	receiver := receiveTLS(t, c, func(_ http.ResponseWriter, r *http.Request) { protocol.Store(int64(r.ProtoMajor)) }, func(s *httptest.Server) {
 		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -241,11 +254,11 @@ func TestClient_Post_cookies(t *testing.T) {
 
 // The receiver has a name, because net/http sends loopback addresses to no proxy anyhow.
 func TestClient_Post_proxy(t *testing.T) {
-	port, connections := tripwire(t)
+	port, connections := outboundtest.Tripwire(t)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"} {
 		t.Setenv(name, "http://127.0.0.1:"+port)
 	}
-	c := newClient(t, loopback, 10*time.Second, resolver(t, leadingTo("127.0.0.1")))
+	c := newClient(t, loopback, 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo("127.0.0.1")))
 	plain, secure := receive(t, answer(200, "")), receiveTLS(t, c, answer(200, ""), nil)
 	for _, s := range []*httptest.Server{plain, secure} {
 		url := strings.Replace(s.URL, "127.0.0.1", "hooks.example.com", 1)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/plotwise/plotwise/internal/outbound/outboundtest"
 )
 
 // receivers fail, each in its own way, when they have read a request.
@@ -119,8 +121,8 @@ func TestClient_Post_timeout(t *testing.T) {
 }
 
 func TestClient_Post_resolver(t *testing.T) {
-	for name, answer := range map[string]func(int) []string{"no name": nil, "no address": leadingTo()} {
-		r := newClient(t, "", 10*time.Second, resolver(t, answer)).Post(t.Context(), "https://hooks.example.com/", nil, nil)
+	for name, answer := range map[string]func(int) []string{"no name": nil, "no address": outboundtest.LeadingTo()} {
+		r := newClient(t, "", 10*time.Second, outboundtest.Resolver(t, answer)).Post(t.Context(), "https://hooks.example.com/", nil, nil)
 		if r.Reason != DNS || r.Address.IsValid() {
 			t.Errorf("%s: Post = %s (%v) at %s, want %s", name, r.Reason, r.Cause, r.Address, DNS)
 		}
@@ -140,7 +142,7 @@ func TestClient_Post_connect(t *testing.T) {
 }
 
 func TestClient_Post_certificates(t *testing.T) {
-	c := newClient(t, loopback, 10*time.Second, resolver(t, leadingTo("127.0.0.1")))
+	c := newClient(t, loopback, 10*time.Second, outboundtest.Resolver(t, outboundtest.LeadingTo("127.0.0.1")))
 	untrusted := newClient(t, loopback, 10*time.Second, nil)
 	quiet := func(s *httptest.Server) { s.Config.ErrorLog = log.New(io.Discard, "", 0) }
 	good := receiveTLS(t, c, answer(200, ""), quiet)

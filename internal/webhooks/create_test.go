@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/outbound/outboundtest"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/problem"
 )
@@ -116,31 +117,16 @@ func (w *world) checkNone(t *testing.T, organization uuid.UUID) {
 	}
 }
 
-// refusedURLs are URLs that nothing is sent to, with the rule that each breaks.
-var refusedURLs = map[string]problem.Detail{
-	"https://example.com/" + strings.Repeat("a", 2029): {Code: "maxLength", Message: "must have at most 2,048 characters"},
-	"/hook":                                                {Code: "uri", Message: "must be an absolute URL in ASCII, with all else percent-encoded (names of hosts in Punycode)"},
-	"https://example.com:22/hook":                          {Code: "port", Message: "must have port 443, 80 or 8443"},
-	"https://example.com/hook#top":                         {Code: "fragment", Message: "must be without a fragment"},
-	"https://u:p@example.com/hook":                         {Code: "credentials", Message: "must be without user and password: send them in a header"},
-	"https://2130706433/hook":                              {Code: "host", Message: "must have an IPv4 address as four decimal numbers without leading zeros"},
-	"https://[0:0:0:0:0:0:0:1]/":                           {Code: "host", Message: "must have its IP address in the shortest form, without a zone"},
-	"https://example.com./hook":                            {Code: "host", Message: "must have a DNS name, or an IP address, as host: without a dot at its end"},
-	"http://example.com/hook":                              {Code: "https", Message: "must start with https://"},
-	"https://10.0.0.1/hook":                                {Code: "public", Message: "must lead to a public address"},
-	"https://169.254.169.254/":                             {Code: "public", Message: "must lead to a public address"},
-	"https://localhost/hook":                               {Code: "public", Message: "must lead to a public address"},
-	"https://[::1]/hook":                                   {Code: "public", Message: "must lead to a public address"},
-	"https://metadata.google.internal/computeMetadata/v1/": {Code: "public", Message: "must lead to a public address"},
-}
-
 func TestService_Create_refusedURL(t *testing.T) {
 	w := newWorld(t)
 	c := slack()
-	for url, d := range refusedURLs {
-		c.URL = url
+	for _, h := range outboundtest.Hostile {
+		if h.Code == "" {
+			continue
+		}
+		c.URL = h.URL
 		_, _, err := w.Create(t.Context(), w.organization, c)
-		checkProblem(t, "Create with URL "+url, err, invalid("/url", d.Code, d.Message))
+		checkProblem(t, "Create with URL "+h.URL, err, invalid("/url", h.Code, h.Message))
 	}
 	w.checkNone(t, w.organization)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/outbound/outboundtest"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -241,13 +242,16 @@ func TestService_Update_refused(t *testing.T) {
 	w := newWorld(t)
 	webhook := w.create(t, slack())
 	row := w.row(t, webhook.ID)
-	for url, d := range refusedURLs {
+	for _, h := range outboundtest.Hostile {
+		if h.Code == "" {
+			continue
+		}
 		_, err := w.Update(t.Context(), w.organization, webhook.ID, nil, Update{
-			URL: &url, Description: ptr("x"), EventTypes: []string{"permit.fee_changed"}, State: ptr("paused"), Headers: map[string]string{},
+			URL: &h.URL, Description: ptr("x"), EventTypes: []string{"permit.fee_changed"}, State: ptr("paused"), Headers: map[string]string{},
 		})
-		checkProblem(t, "Update with URL "+url, err, invalid("/url", d.Code, d.Message))
+		checkProblem(t, "Update with URL "+h.URL, err, invalid("/url", h.Code, h.Message))
 		if got := w.row(t, webhook.ID); got != row {
-			t.Errorf("the row after URL %s = %s, want it as it was: %s", url, got, row)
+			t.Errorf("the row after URL %s = %s, want it as it was: %s", h.URL, got, row)
 		}
 	}
 	_, err := w.Update(t.Context(), w.organization, webhook.ID, nil, Update{Description: ptr("x"), Headers: map[string]string{"Host": "example.com"}})

@@ -1,4 +1,4 @@
-package outbound
+package outboundtest
 
 import (
 	"context"
@@ -8,12 +8,11 @@ import (
 	"net/netip"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
-// resolver returns a Resolver that asks answer for the addresses of a name, with the number of the question (from 1), and
+// Resolver returns a Resolver that asks answer for the addresses of a name, with the number of the question (from 1), and
 // nobody else. Names without addresses do not exist.
-func resolver(t *testing.T, answer func(question int) []string) *net.Resolver {
+func Resolver(t *testing.T, answer func(question int) []string) *net.Resolver {
 	t.Helper()
 	var questions atomic.Int64
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -66,23 +65,13 @@ func response(query []byte, addresses []string) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)
 }
 
-func leadingTo(addresses ...string) func(int) []string {
+// LeadingTo answers every question with the addresses.
+func LeadingTo(addresses ...string) func(int) []string {
 	return func(int) []string { return addresses }
 }
 
-func newClient(t *testing.T, allowed string, timeout time.Duration, r *net.Resolver) *Client {
-	t.Helper()
-	var networks []netip.Prefix
-	if allowed != "" {
-		networks = []netip.Prefix{netip.MustParsePrefix(allowed)}
-	}
-	c := NewClient(networks, timeout, r, time.Now)
-	t.Cleanup(c.Close)
-	return c
-}
-
-// tripwire listens on both loopback addresses, on one port, and counts who connects.
-func tripwire(t *testing.T) (port string, connections func() int64) {
+// Tripwire listens on both loopback addresses, on one port, and counts who connects.
+func Tripwire(t *testing.T) (port string, connections func() int64) {
 	t.Helper()
 	for range 10 { // until a port is free on both
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -92,9 +81,9 @@ func tripwire(t *testing.T) (port string, connections func() int64) {
 		if _, port, err = net.SplitHostPort(l.Addr().String()); err != nil {
 			t.Fatal(err)
 		}
-		v4 := count(t, l)
+		v4 := Count(t, l)
 		if l, err = net.Listen("tcp6", "[::1]:"+port); err == nil {
-			v6 := count(t, l)
+			v6 := Count(t, l)
 			return port, func() int64 { return v4() + v6() }
 		}
 	}
@@ -102,8 +91,8 @@ func tripwire(t *testing.T) (port string, connections func() int64) {
 	return "", nil
 }
 
-// count accepts connections and closes them.
-func count(t *testing.T, l net.Listener) func() int64 {
+// Count accepts connections, closes them, and tells how many there were.
+func Count(t *testing.T, l net.Listener) func() int64 {
 	t.Helper()
 	var n atomic.Int64
 	t.Cleanup(func() { _ = l.Close() })
