@@ -22,7 +22,10 @@ var ports = []uint16{443, 80, 8443}
 // and of IPv6 it lets through global unicast alone: better than a table that we would have to keep. Two things it does
 // not do: it asks for the port before its allowed networks, so those come first here; and it refuses every IPv4-mapped
 // address, where here the IPv4 address decides, as it is the one that is reached.
-var guard = ssrf.New(ssrf.WithPorts(ports...))
+var guard = ssrf.New(ssrf.WithPorts(ports...), ssrf.WithDeniedV4Prefixes(azure))
+
+// azure is what Azure's metadata is served on, beside 169.254.169.254: IANA knows the address as a public one.
+var azure = netip.MustParsePrefix("168.63.129.16/32")
 
 var errRefused = errors.New("refused")
 
