@@ -31,7 +31,7 @@ func CheckURL(text string, allowed []netip.Prefix) *problem.Detail {
 // checkURL is CheckURL with who may be where others may not.
 func checkURL(text string, open func(host) bool) *problem.Detail {
 	if len(text) > maxURLBytes {
-		return broken("maxLength", "must have at most 2,048 characters")
+		return broken("maxLength", "must have at most 2048 characters")
 	}
 	u, err := url.Parse(text)
 	if err != nil || !plain(text) || u.Opaque != "" || u.Host == "" || strings.HasSuffix(u.Host, ":") {

@@ -72,7 +72,7 @@ func TestOperation_Request_invalidBody(t *testing.T) {
 		{`{"name":"a","at":"2026-01-23T12:00:60Z"}`, "/at", "format", "must be an instant such as 2026-01-23T10:45:00Z (RFC 3339)"},
 		{`{"name":"a","on":"2026-02-29"}`, "/on", "format", "must be a date such as 2026-01-23"},
 		{`{"name":"a","id":"01980a3c"}`, "/id", "format", "must be a UUID such as 01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10"},
-		{`{"name":"a","url":"example.com"}`, "/url", "format", "must be a URL"},
+		{`{"name":"a","url":"example.com"}`, "/url", "format", "must be a URL such as https://example.com/path"},
 		{`{"name":"a","email":"a"}`, "/email", "format", "must be an e-mail address"},
 		{`{"name":"a","tags":"a"}`, "/tags", "type", "must be of type array"},
 		{`{"name":"a","tags":[]}`, "/tags", "minItems", "must have at least 1 value"},

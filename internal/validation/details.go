@@ -229,7 +229,7 @@ func formatWords(format string) string {
 	case "email":
 		return "an e-mail address"
 	case "uri":
-		return "a URL"
+		return "a URL such as https://example.com/path"
 	}
 	return "of the format " + format
 }

@@ -13,7 +13,7 @@ type Rule struct {
 // The rules. What unknown holds breaks none: only its address can tell, when it is dialled.
 var (
 	unknown     = Rule{}
-	maxLength   = Rule{"maxLength", "must have at most 2,048 characters"}
+	maxLength   = Rule{"maxLength", "must have at most 2048 characters"}
 	uri         = Rule{"uri", "must be an absolute URL in ASCII, with all else percent-encoded (names of hosts in Punycode)"}
 	credentials = Rule{"credentials", "must be without user and password: send them in a header"}
 	fragment    = Rule{"fragment", "must be without a fragment"}
