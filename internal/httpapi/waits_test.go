@@ -21,10 +21,13 @@ import (
 // newTestingWorld is a world whose webhooks on this machine are sent to, once there is a worker.
 func newTestingWorld(t *testing.T) *world {
 	t.Helper()
-	w := newWorldWith(t, func(w *world) {
-		w.testWait = time.Minute
-		w.allowNets = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	})
+	return newAllowingWorld(t, netip.MustParsePrefix("127.0.0.0/8"))
+}
+
+// newAllowingWorld is a newTestingWorld with these allowed networks and no others.
+func newAllowingWorld(t *testing.T, networks ...netip.Prefix) *world {
+	t.Helper()
+	w := newWorldWith(t, func(w *world) { w.testWait, w.allowNets = time.Minute, networks })
 	var running sync.WaitGroup
 	ctx, cancel := context.WithCancel(t.Context())
 	running.Go(func() { w.hub.Run(ctx, w.db, slog.New(slog.DiscardHandler)) })
@@ -35,10 +38,15 @@ func newTestingWorld(t *testing.T) *world {
 // work runs a worker until the test ends.
 func (w *world) work(t *testing.T) {
 	t.Helper()
-	client := outbound.NewClient(w.allowNets, time.Minute, nil, time.Now)
+	w.workWith(t, outbound.NewClient(w.allowNets, time.Minute, nil, time.Now))
+}
+
+// workWith runs a worker that sends by the client, with those waits before retries.
+func (w *world) workWith(t *testing.T, client *outbound.Client, schedule ...time.Duration) {
+	t.Helper()
 	worker := deliveries.NewWorker(deliveries.Options{
 		DB: w.db, Client: client, Webhooks: webhooks.NewService(w.db, w.box, w.allowNets, nowUTC, newID), Notices: notifications.NewService(w.db, "http://api.test", nowUTC, newID),
-		AtOnce: 10, PerWebhook: 10, Lease: 2 * time.Minute,
+		Schedule: schedule, AtOnce: 10, PerWebhook: 10, Lease: 2 * time.Minute,
 		Log: slog.New(slog.DiscardHandler), Now: nowUTC, NewID: newID,
 	})
 	var running sync.WaitGroup
