@@ -36,8 +36,6 @@ var receivers = map[string]struct {
 	"sends many headers": {func(c net.Conn) {
 		write(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("A: b\r\n", 32<<10)+"\r\n")
 	}, 0, Protocol},
-	"sends headers without end": {func(c net.Conn) { flood(c, "HTTP/1.1 200 OK\r\n", "A: b\r\n") }, 0, Protocol},
-	"never comes to the answer": {func(c net.Conn) { flood(c, "", "HTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n") }, 0, Protocol},
 	"switches and says nothing": {func(c net.Conn) {
 		_, _ = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 		_, _ = io.Copy(io.Discard, c)
@@ -49,14 +47,6 @@ func write(c net.Conn, text string) {
 	_, _ = io.WriteString(c, text)
 	_ = c.(*net.TCPConn).CloseWrite()
 	_, _ = io.Copy(io.Discard, c)
-	_ = c.Close()
-}
-
-func flood(c net.Conn, start, again string) {
-	_, err := io.WriteString(c, start)
-	for err == nil {
-		_, err = io.WriteString(c, again)
-	}
 	_ = c.Close()
 }
 
