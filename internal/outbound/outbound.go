@@ -93,8 +93,7 @@ func (c *Client) post(ctx context.Context, url string, header http.Header, body 
 	response, err := c.schemes[request.URL.Scheme].RoundTrip(request)
 	if err == nil {
 		defer func() { _ = response.Body.Close() }()
-		r.Status, r.Header = response.StatusCode, response.Header
-		r.Body, r.Truncated, err = read(response)
+		r, err = read(response)
 	}
 	t.fill(&r)
 	if err != nil {
@@ -117,16 +116,25 @@ func newRequest(ctx context.Context, text string, header http.Header, body []byt
 	return request, nil
 }
 
-var errSwitched = errors.New("the receiver switched to another protocol")
+var (
+	errNoStatus = errors.New("the receiver answered with a status below 100")
+	errSwitched = errors.New("the receiver switched to another protocol")
+)
 
-// read returns the first 64 KiB of the body, and whether there is more.
-func read(response *http.Response) (body []byte, truncated bool, err error) {
-	if response.StatusCode == http.StatusSwitchingProtocols { // then no deadline would end the reading
-		return nil, false, errSwitched
+// read returns what an answer holds, with the first 64 KiB of the body.
+func read(response *http.Response) (Result, error) {
+	if response.StatusCode < 100 { // which net/http lets through
+		return Result{}, errNoStatus
 	}
-	body, err = io.ReadAll(io.LimitReader(response.Body, maxBodyBytes+1))
-	if len(body) > maxBodyBytes {
-		return body[:maxBodyBytes], true, nil
+	r := Result{Status: response.StatusCode, Header: response.Header}
+	if r.Status == http.StatusSwitchingProtocols { // then no deadline would end the reading
+		return r, errSwitched
 	}
-	return body, false, err
+	var err error
+	r.Body, err = io.ReadAll(io.LimitReader(response.Body, maxBodyBytes+1))
+	if len(r.Body) > maxBodyBytes {
+		r.Body, r.Truncated = r.Body[:maxBodyBytes], true
+		return r, nil
+	}
+	return r, err
 }

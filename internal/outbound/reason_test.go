@@ -29,6 +29,8 @@ var receivers = map[string]struct {
 	"closes in the body":        {func(c net.Conn) { write(c, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort") }, 200, Reset},
 	"closes in a chunk":         {func(c net.Conn) { write(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nshort") }, 200, Reset},
 	"speaks another protocol":   {func(c net.Conn) { write(c, "220 smtp.example.com ESMTP\r\n") }, 0, Protocol},
+	"sends no status":           {func(c net.Conn) { write(c, "HTTP/1.1 000 OK\r\n\r\n") }, 0, Protocol},
+	"sends a low status":        {func(c net.Conn) { write(c, "HTTP/1.1 099 OK\r\n\r\n") }, 0, Protocol},
 	"sends a broken chunk":      {func(c net.Conn) { write(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n") }, 200, Protocol},
 	"sends huge headers": {func(c net.Conn) {
 		write(c, "HTTP/1.1 200 OK\r\nA: "+strings.Repeat("x", 128<<10)+"\r\n\r\n")
