@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -162,10 +163,14 @@ func (w *Worker) attempt(j job, at time.Time, sent http.Header, r outbound.Resul
 // hidden stands for the value of a webhook's own header.
 const hidden = "[hidden]"
 
+// maxHeaders is how many headers the log keeps of an answer: those that come first in the alphabet.
+const maxHeaders = 500
+
 // headerJSON renders headers as an object, several values of one name with commas between.
 func headerJSON(h http.Header) []byte {
+	names := slices.Sorted(maps.Keys(h))
 	flat := map[string]string{}
-	for name := range maps.Keys(h) {
+	for _, name := range names[:min(len(names), maxHeaders)] {
 		flat[plain(name)] = plain(strings.Join(h.Values(name), ", "))
 	}
 	text, err := json.Marshal(flat)

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -271,6 +272,52 @@ func TestHostile_severalAddresses(t *testing.T) {
 	}
 	if n := connections(); n != 0 {
 		t.Errorf("::1 was connected to %d times", n)
+	}
+}
+
+// Whatever a receiver answers, what came of it can be read.
+func TestHostile_answers(t *testing.T) {
+	w := newAllowingWorld(t, netip.MustParsePrefix("127.0.0.1/32"))
+	w.work(t)
+	var many strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&many, "X-%d: %d\r\n", i, i)
+	}
+	var text atomic.Value
+	receiver := httptest.NewServer(http.HandlerFunc(func(a http.ResponseWriter, _ *http.Request) {
+		conn, _, err := a.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = io.WriteString(conn, text.Load().(string))
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+		_ = conn.Close()
+	}))
+	t.Cleanup(receiver.Close)
+	webhook, address := w.hook(t, receiver.URL), receiver.Listener.Addr().String()
+	for name, c := range map[string]struct{ text, want string }{
+		"no status":      {"HTTP/1.1 000 Nothing\r\n\r\n", "exhausted, protocol " + address},
+		"a low status":   {"HTTP/1.1 099 Low\r\n\r\n", "exhausted, protocol " + address},
+		"a high status":  {"HTTP/1.1 999 High\r\n\r\n", "exhausted, 999 " + address},
+		"many headers":   {"HTTP/1.1 200 OK\r\n" + many.String() + "\r\n", "succeeded, 200 " + address},
+		"a long header":  {"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", 60000) + "\r\n\r\n", "succeeded, 200 " + address},
+		"one many times": {"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 9000) + "\r\n", "succeeded, 200 " + address},
+		"odd bytes":      {"HTTP/1.1 200 OK\r\nA: \xff\xfe\r\n\r\n" + strings.Repeat("\xff\x00", 40<<10), "succeeded, 200 " + address},
+		"a bad length":   {"HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\nx", "exhausted, 200 reset " + address},
+	} {
+		text.Store(c.text)
+		a := w.testWebhook(t, webhook, "")
+		var body struct{ Data delivery }
+		if err := json.Unmarshal(a.body, &body); err != nil {
+			t.Fatal(err)
+		}
+		if got := body.Data.says(); a.status != http.StatusOK || got != c.want {
+			t.Errorf("%s: %d %.300s, %q; want %q", name, a.status, a.body, got, c.want)
+		} else if n := len(body.Data.Attempts[0].ResponseHeaders); name == "many headers" && n != 500 {
+			t.Errorf("%s: %d are kept, want 500", name, n)
+		}
 	}
 }
 
