@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/plotwise/plotwise/internal/samples"
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
@@ -48,6 +49,9 @@ func (o options) run() error {
 	}
 	if err := spec.Lint(root); err != nil {
 		return fmt.Errorf("the specification breaks its rules:\n%w", err)
+	}
+	if err := samples.Add(spec.NewDocument(root)); err != nil {
+		return err
 	}
 	for name, render := range map[string]func() ([]byte, error){
 		"openapi.go":   func() ([]byte, error) { return []byte(embedding), nil },

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/internal/samples"
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
@@ -23,6 +24,9 @@ func repository(t *testing.T) *yaml.Node {
 
 func TestGenerated(t *testing.T) {
 	root := repository(t)
+	if err := samples.Add(spec.NewDocument(root)); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		render func(*yaml.Node) ([]byte, error)

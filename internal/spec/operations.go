@@ -169,8 +169,9 @@ func fragment(key string) string {
 	return strings.NewReplacer("{", "%7B", "}", "%7D").Replace(escape(key))
 }
 
-// PutServerFirst puts a server before those that the document names.
+// PutServerFirst puts a server before those that the document names; the code samples go there too.
 func (d *Document) PutServerFirst(url, description string) {
+	d.moveSamples(d.server(), strings.TrimSuffix(url, "/"))
 	var server yaml.Node
 	if err := server.Encode(map[string]string{"url": url, "description": description}); err != nil { // strings always encode
 		panic(err)

@@ -197,19 +197,34 @@ func TestDocument_ErrorCodes_refuses(t *testing.T) {
 }
 
 func TestDocument_PutServerFirst(t *testing.T) {
-	doc := parse(t, "servers:\n  - url: https://api.plotwise.us\n    description: Production\n")
-	doc.PutServerFirst("http://localhost:8080", "Here")
+	doc := parse(t, `servers: [{url: https://api.plotwise.us, description: Production}]
+paths:
+  /things:
+    get:
+      x-codeSamples:
+        - {lang: bash, source: 'curl https://api.plotwise.us/things # https://api.plotwise.us/docs'}
+        - {lang: go, source: open https://example.com/things}
+    post: {operationId: createThing}
+`)
+	doc.PutServerFirst("http://localhost:8080/", "Here")
 	text, err := doc.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
 		Servers []struct{ URL, Description string }
+		Paths   map[string]map[string]struct {
+			Samples []struct{ Source string } `json:"x-codeSamples"`
+		}
 	}
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
-	want := []struct{ URL, Description string }{{"http://localhost:8080", "Here"}, {"https://api.plotwise.us", "Production"}}
+	samples := []struct{ Source string }{{"curl http://localhost:8080/things # http://localhost:8080/docs"}, {"open https://example.com/things"}}
+	if diff := cmp.Diff(samples, got.Paths["/things"]["get"].Samples); diff != "" {
+		t.Errorf("samples (-want +got):\n%s", diff)
+	}
+	want := []struct{ URL, Description string }{{"http://localhost:8080/", "Here"}, {"https://api.plotwise.us", "Production"}}
 	if diff := cmp.Diff(want, got.Servers); diff != "" {
 		t.Errorf("servers (-want +got):\n%s", diff)
 	}
