@@ -1,4 +1,4 @@
-// Package gen carries the bundled OpenAPI document.
+// Package gen carries the bundled OpenAPI document and what is made of it.
 package gen
 
 import _ "embed"
@@ -14,3 +14,8 @@ var YAML []byte
 //
 //go:embed openapi.json
 var JSON []byte
+
+// Postman is the document as a Postman collection.
+//
+//go:embed postman.json
+var Postman []byte

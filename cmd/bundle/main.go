@@ -1,4 +1,5 @@
-// Command bundle merges the files of openapi/ into gen/openapi.yaml and gen/openapi.json, after checking them.
+// Command bundle merges the files of openapi/ into gen/openapi.yaml and gen/openapi.json, after checking them, and makes
+// gen/postman.json of the same.
 package main
 
 import (
@@ -13,7 +14,7 @@ import (
 )
 
 // embedding is the Go file that carries the bundle.
-const embedding = `// Package gen carries the bundled OpenAPI document.
+const embedding = `// Package gen carries the bundled OpenAPI document and what is made of it.
 package gen
 
 import _ "embed"
@@ -29,11 +30,16 @@ var YAML []byte
 //
 //go:embed openapi.json
 var JSON []byte
+
+// Postman is the document as a Postman collection.
+//
+//go:embed postman.json
+var Postman []byte
 `
 
 type options struct {
 	In  string `arg:"" type:"existingdir" help:"Directory of the specification's files, openapi.yaml among them."`
-	Out string `arg:"" type:"existingdir" help:"Directory that gets openapi.yaml, openapi.json and openapi.go."`
+	Out string `arg:"" type:"existingdir" help:"Directory that gets openapi.yaml, openapi.json, postman.json and openapi.go."`
 }
 
 func main() {
@@ -50,13 +56,15 @@ func (o options) run() error {
 	if err := spec.Lint(root); err != nil {
 		return fmt.Errorf("the specification breaks its rules:\n%w", err)
 	}
-	if err := samples.Add(spec.NewDocument(root)); err != nil {
+	document := spec.NewDocument(root)
+	if err := samples.Add(document); err != nil {
 		return err
 	}
 	for name, render := range map[string]func() ([]byte, error){
 		"openapi.go":   func() ([]byte, error) { return []byte(embedding), nil },
 		"openapi.yaml": func() ([]byte, error) { return spec.YAML(root) },
 		"openapi.json": func() ([]byte, error) { return spec.JSON(root) },
+		"postman.json": func() ([]byte, error) { return samples.Postman(document) },
 	} {
 		text, err := render()
 		if err != nil {

@@ -34,6 +34,7 @@ func TestGenerated(t *testing.T) {
 	}{
 		{"gen/openapi.yaml", spec.YAML, gen.YAML},
 		{"gen/openapi.json", spec.JSON, gen.JSON},
+		{"gen/postman.json", func(root *yaml.Node) ([]byte, error) { return samples.Postman(spec.NewDocument(root)) }, gen.Postman},
 	} {
 		got, err := c.render(root)
 		if err != nil {
