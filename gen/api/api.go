@@ -1014,7 +1014,7 @@ type APIKeyCreatorType string
 // APIKeyID An API key's id; not the key itself.
 type APIKeyID = string
 
-// APIKeyList defines model for APIKeyList.
+// APIKeyList A page of API keys.
 type APIKeyList struct {
 	Data []APIKey `json:"data"`
 
@@ -1022,17 +1022,19 @@ type APIKeyList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// APIKeyReference defines model for APIKeyReference.
+// APIKeyReference An API key, by its id and name, and what it may do.
 type APIKeyReference struct {
 	// ID An API key's id; not the key itself.
-	ID   APIKeyID `json:"id"`
-	Name string   `json:"name"`
+	ID APIKeyID `json:"id"`
+
+	// Name What the key is for.
+	Name string `json:"name"`
 
 	// Permissions A set of permissions, in alphabetical order.
 	Permissions Permissions `json:"permissions"`
 }
 
-// APIKeyResponse defines model for APIKeyResponse.
+// APIKeyResponse An API key.
 type APIKeyResponse struct {
 	// Data An API key, without itself.
 	Data APIKey `json:"data"`
@@ -1092,7 +1094,7 @@ type APIKeySecret struct {
 	State APIKeyState `json:"state"`
 }
 
-// APIKeySecretResponse defines model for APIKeySecretResponse.
+// APIKeySecretResponse An API key with itself.
 type APIKeySecretResponse struct {
 	// Data An API key with itself, as only the answer shows that made it.
 	Data APIKeySecret `json:"data"`
@@ -1109,11 +1111,20 @@ type AttemptHeaders map[string]string
 
 // AttemptMilliseconds How long each part took; 0 for what an open connection spared.
 type AttemptMilliseconds struct {
-	Connect   float64 `json:"connect"`
-	DNS       float64 `json:"dns"`
+	// Connect Connecting (TCP).
+	Connect float64 `json:"connect"`
+
+	// DNS Looking the name up.
+	DNS float64 `json:"dns"`
+
+	// FirstByte From the connection to the first byte of the answer.
 	FirstByte float64 `json:"first_byte"`
-	TLS       float64 `json:"tls"`
-	Total     float64 `json:"total"`
+
+	// TLS The TLS handshake.
+	TLS float64 `json:"tls"`
+
+	// Total All of the attempt.
+	Total float64 `json:"total"`
 }
 
 // AuthorType What kind of author it is; the list may grow.
@@ -1125,7 +1136,9 @@ type BatchError struct {
 	// status.
 	Code    ErrorCode     `json:"code"`
 	Details []ErrorDetail `json:"details"`
-	Message string        `json:"message"`
+
+	// Message What went wrong, in words for people; the words may change.
+	Message string `json:"message"`
 }
 
 // ChangeScope What the change belongs to.
@@ -1134,8 +1147,10 @@ type ChangeScope string
 // CompanyCondition Permits with this company on them.
 type CompanyCondition struct {
 	// Company A company's name, in any spelling of it.
-	Company   CompanyName `json:"company"`
-	CreatedAt time.Time   `json:"created_at"`
+	Company CompanyName `json:"company"`
+
+	// CreatedAt When the condition was made.
+	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
 	ID ConditionID `json:"id"`
@@ -1144,9 +1159,11 @@ type CompanyCondition struct {
 	MatchCount int64 `json:"match_count"`
 
 	// Name A name of your own; when left out, made from what the condition looks for.
-	Name      ConditionName        `json:"name"`
-	Type      CompanyConditionType `json:"type"`
-	UpdatedAt time.Time            `json:"updated_at"`
+	Name ConditionName        `json:"name"`
+	Type CompanyConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // CompanyConditionType defines model for CompanyCondition.Type.
@@ -1181,7 +1198,7 @@ type ConditionCreate struct {
 // ConditionID A condition's id.
 type ConditionID = string
 
-// ConditionList defines model for ConditionList.
+// ConditionList A page of Portfolio conditions.
 type ConditionList struct {
 	Data []Condition `json:"data"`
 
@@ -1192,7 +1209,7 @@ type ConditionList struct {
 // ConditionName A name of your own; when left out, made from what the condition looks for.
 type ConditionName = string
 
-// ConditionResponse defines model for ConditionResponse.
+// ConditionResponse A Portfolio condition.
 type ConditionResponse struct {
 	// Data A Portfolio condition; `type` says which fields it has.
 	Data Condition `json:"data"`
@@ -1270,7 +1287,7 @@ type Contact struct {
 // ContactID A contact's id.
 type ContactID = string
 
-// ContactList defines model for ContactList.
+// ContactList A page of contacts.
 type ContactList struct {
 	Data []Contact `json:"data"`
 
@@ -1278,7 +1295,7 @@ type ContactList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// ContactResponse defines model for ContactResponse.
+// ContactResponse A contact.
 type ContactResponse struct {
 	// Data A person or firm on permits that the organization tracks; what no permit says is an empty string.
 	Data Contact `json:"data"`
@@ -1290,8 +1307,10 @@ type Currency string
 // Delivery An event on its way to a webhook.
 type Delivery struct {
 	// AttemptCount How often it was sent.
-	AttemptCount int32     `json:"attempt_count"`
-	CreatedAt    time.Time `json:"created_at"`
+	AttemptCount int32 `json:"attempt_count"`
+
+	// CreatedAt When the event was queued for the webhook.
+	CreatedAt time.Time `json:"created_at"`
 
 	// EventID An event's id, the same in every attempt to deliver it.
 	EventID EventID `json:"event_id"`
@@ -1334,12 +1353,18 @@ type DeliveryAttempt struct {
 
 	// Error Why there is no whole answer: `refused_address`, `dns`, `connect`, `tls`, `reset`, `protocol` or `timeout`; null when there is.
 	Error *string `json:"error"`
-	ID    string  `json:"id"`
+
+	// ID The attempt's id.
+	ID string `json:"id"`
 
 	// Milliseconds How long each part took; 0 for what an open connection spared.
 	Milliseconds AttemptMilliseconds `json:"milliseconds"`
-	Number       int32               `json:"number"`
-	RequestBody  string              `json:"request_body"`
+
+	// Number Its place among the attempts of the delivery, counted from 1.
+	Number int32 `json:"number"`
+
+	// RequestBody What was sent, to the byte.
+	RequestBody string `json:"request_body"`
 
 	// RequestHeaders Headers by name; those of your own have the value `[hidden]`.
 	RequestHeaders AttemptHeaders `json:"request_headers"`
@@ -1354,8 +1379,10 @@ type DeliveryAttempt struct {
 	ResponseTruncated bool `json:"response_truncated"`
 
 	// SignedText What the signature is over.
-	SignedText string    `json:"signed_text"`
-	StartedAt  time.Time `json:"started_at"`
+	SignedText string `json:"signed_text"`
+
+	// StartedAt When the attempt began.
+	StartedAt time.Time `json:"started_at"`
 
 	// Status Of the answer; null when there was none.
 	Status *int32 `json:"status"`
@@ -1373,7 +1400,9 @@ type DeliveryDetail struct {
 	Attempts []DeliveryAttempt `json:"attempts"`
 
 	// Body What is sent, to the byte.
-	Body      string    `json:"body"`
+	Body string `json:"body"`
+
+	// CreatedAt When the event was queued for the webhook.
 	CreatedAt time.Time `json:"created_at"`
 
 	// EventID An event's id, the same in every attempt to deliver it.
@@ -1410,7 +1439,7 @@ type DeliveryDetail struct {
 // DeliveryID A delivery's id.
 type DeliveryID = string
 
-// DeliveryList defines model for DeliveryList.
+// DeliveryList A page of deliveries.
 type DeliveryList struct {
 	Data []Delivery `json:"data"`
 
@@ -1418,7 +1447,7 @@ type DeliveryList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// DeliveryResponse defines model for DeliveryResponse.
+// DeliveryResponse A delivery with its attempts.
 type DeliveryResponse struct {
 	// Data A delivery with its attempts.
 	Data DeliveryDetail `json:"data"`
@@ -1427,7 +1456,7 @@ type DeliveryResponse struct {
 // DeliveryState `pending` while there will be an attempt, `exhausted` when every one failed, `cancelled` when the webhook went first.
 type DeliveryState string
 
-// DeliverySummaryResponse defines model for DeliverySummaryResponse.
+// DeliverySummaryResponse A delivery.
 type DeliverySummaryResponse struct {
 	// Data An event on its way to a webhook.
 	Data Delivery `json:"data"`
@@ -1436,7 +1465,7 @@ type DeliverySummaryResponse struct {
 // EntityType `company` when a company is named, else `person`.
 type EntityType string
 
-// Error defines model for Error.
+// Error What went wrong with a request.
 type Error struct {
 	// Code What went wrong, as a stable name to branch on. The list grows: treat a code that you do not know by its HTTP
 	// status.
@@ -1459,7 +1488,7 @@ type Error struct {
 // status.
 type ErrorCode string
 
-// ErrorDetail defines model for ErrorDetail.
+// ErrorDetail One thing that has to change.
 type ErrorDetail struct {
 	// Code The JSON Schema keyword that does not hold (`maximum`, `pattern`, …), or the rule's own code.
 	Code string `json:"code"`
@@ -1482,6 +1511,7 @@ type ErrorLocation string
 
 // ErrorResponse What every failed request answers with.
 type ErrorResponse struct {
+	// Error What went wrong with a request.
 	Error Error `json:"error"`
 }
 
@@ -1511,11 +1541,14 @@ type EventActorType string
 
 // EventAmount An amount; null where there is none.
 type EventAmount struct {
-	Amount   string              `json:"amount"`
+	// Amount A decimal number with two digits.
+	Amount string `json:"amount"`
+
+	// Currency An ISO 4217 code.
 	Currency EventAmountCurrency `json:"currency"`
 }
 
-// EventAmountCurrency defines model for EventAmount.Currency.
+// EventAmountCurrency An ISO 4217 code.
 type EventAmountCurrency string
 
 // EventFee A fee of a permit.
@@ -1533,12 +1566,16 @@ type EventID = string
 // EventInspection An inspection of a permit.
 type EventInspection struct {
 	// ID The city's number of the inspection, or else its type and place among those of that type.
-	ID            string             `json:"id"`
+	ID string `json:"id"`
+
+	// ScheduledDate When it is to take place.
 	ScheduledDate openapi_types.Date `json:"scheduled_date"`
-	Type          string             `json:"type"`
+
+	// Type The city's own word for the type of inspection.
+	Type string `json:"type"`
 }
 
-// EventList defines model for EventList.
+// EventList The next events.
 type EventList struct {
 	Data []Event `json:"data"`
 
@@ -1578,7 +1615,7 @@ type EventTypeDescription struct {
 	Schema map[string]interface{} `json:"schema"`
 }
 
-// EventTypeList defines model for EventTypeList.
+// EventTypeList Every type of event.
 type EventTypeList struct {
 	Data []EventTypeDescription `json:"data"`
 }
@@ -1637,14 +1674,16 @@ type Inspection struct {
 	Type string `json:"type"`
 }
 
-// Jurisdiction defines model for Jurisdiction.
+// Jurisdiction A city or county that Plotwise reads.
 type Jurisdiction struct {
 	// LastChangedAt When a permit of this jurisdiction last appeared or changed; null before the first.
 	LastChangedAt *time.Time `json:"last_changed_at"`
 
 	// LastCheckedAt When the source was last read to its end; null before the first time.
 	LastCheckedAt *time.Time `json:"last_checked_at"`
-	Name          string     `json:"name"`
+
+	// Name The jurisdiction's name, for people.
+	Name string `json:"name"`
 
 	// Permits How many permits are known.
 	Permits int64 `json:"permits"`
@@ -1656,7 +1695,7 @@ type Jurisdiction struct {
 	Slug JurisdictionSlug `json:"slug"`
 }
 
-// JurisdictionList defines model for JurisdictionList.
+// JurisdictionList A page of jurisdictions.
 type JurisdictionList struct {
 	Data []Jurisdiction `json:"data"`
 
@@ -1666,6 +1705,7 @@ type JurisdictionList struct {
 
 // JurisdictionReference The city or county that issued the permit.
 type JurisdictionReference struct {
+	// Name The jurisdiction's name, for people.
 	Name string `json:"name"`
 
 	// Slug A jurisdiction's short name, as used in filters.
@@ -1680,6 +1720,7 @@ type Latitude = float64
 
 // LicenseCondition Permits with this license on them.
 type LicenseCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -1692,9 +1733,11 @@ type LicenseCondition struct {
 	MatchCount int64 `json:"match_count"`
 
 	// Name A name of your own; when left out, made from what the condition looks for.
-	Name      ConditionName        `json:"name"`
-	Type      LicenseConditionType `json:"type"`
-	UpdatedAt time.Time            `json:"updated_at"`
+	Name ConditionName        `json:"name"`
+	Type LicenseConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // LicenseConditionType defines model for LicenseCondition.Type.
@@ -1733,22 +1776,28 @@ type Limits struct {
 
 // Location Where the work is done.
 type Location struct {
+	// City The city of the address, as it is written there.
 	City string `json:"city"`
 
 	// Latitude Decimal degrees (WGS 84).
 	Latitude *float64 `json:"latitude"`
 
 	// Longitude Decimal degrees (WGS 84).
-	Longitude  *float64 `json:"longitude"`
-	PostalCode string   `json:"postal_code"`
+	Longitude *float64 `json:"longitude"`
+
+	// PostalCode The ZIP code.
+	PostalCode string `json:"postal_code"`
 
 	// Region State or province.
 	Region string `json:"region"`
+
+	// Street House number and street.
 	Street string `json:"street"`
 }
 
 // LocationCondition Permits within a circle.
 type LocationCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -1767,9 +1816,11 @@ type LocationCondition struct {
 	Name ConditionName `json:"name"`
 
 	// RadiusM Metres.
-	RadiusM   RadiusM               `json:"radius_m"`
-	Type      LocationConditionType `json:"type"`
-	UpdatedAt time.Time             `json:"updated_at"`
+	RadiusM RadiusM               `json:"radius_m"`
+	Type    LocationConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // LocationConditionType defines model for LocationCondition.Type.
@@ -1799,17 +1850,20 @@ type Longitude = float64
 
 // Me The caller, seen from this API.
 type Me struct {
+	// APIKey An API key, by its id and name, and what it may do.
 	APIKey APIKeyReference `json:"api_key"`
 
 	// Limits What the plan allows; null means without limit.
-	Limits       Limits                `json:"limits"`
+	Limits Limits `json:"limits"`
+
+	// Organization An organization, by its id and name.
 	Organization OrganizationReference `json:"organization"`
 
 	// Plan What the organization subscribes to.
 	Plan Plan `json:"plan"`
 }
 
-// MeResponse defines model for MeResponse.
+// MeResponse Who makes the request.
 type MeResponse struct {
 	// Data The caller, seen from this API.
 	Data Me `json:"data"`
@@ -1869,7 +1923,7 @@ type NoteCreate struct {
 // NoteID A note's id.
 type NoteID = string
 
-// NoteList defines model for NoteList.
+// NoteList A page of notes.
 type NoteList struct {
 	Data []Note `json:"data"`
 
@@ -1877,7 +1931,7 @@ type NoteList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// NoteResponse defines model for NoteResponse.
+// NoteResponse A note.
 type NoteResponse struct {
 	// Data A note on a permit.
 	Data Note `json:"data"`
@@ -1894,6 +1948,7 @@ type NoteUpdate struct {
 
 // Notification Something that your organization is told.
 type Notification struct {
+	// CreatedAt When your organization was told.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A notification's id.
@@ -1919,7 +1974,7 @@ type Notification struct {
 // NotificationID A notification's id.
 type NotificationID = string
 
-// NotificationList defines model for NotificationList.
+// NotificationList A page of notifications.
 type NotificationList struct {
 	Data []Notification `json:"data"`
 
@@ -1927,7 +1982,7 @@ type NotificationList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// NotificationResponse defines model for NotificationResponse.
+// NotificationResponse A notification.
 type NotificationResponse struct {
 	// Data Something that your organization is told.
 	Data Notification `json:"data"`
@@ -1951,6 +2006,7 @@ type OptionalMoney struct {
 
 // Organization An organization, with what its plan allows and how much of that is used.
 type Organization struct {
+	// CreatedAt When the organization was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID An organization's id.
@@ -1958,7 +2014,9 @@ type Organization struct {
 
 	// Limits What the plan allows; null means without limit.
 	Limits Limits `json:"limits"`
-	Name   string `json:"name"`
+
+	// Name The organization's name.
+	Name string `json:"name"`
 
 	// Plan What the organization subscribes to.
 	Plan Plan `json:"plan"`
@@ -1973,14 +2031,16 @@ type Organization struct {
 // OrganizationID An organization's id.
 type OrganizationID = string
 
-// OrganizationReference defines model for OrganizationReference.
+// OrganizationReference An organization, by its id and name.
 type OrganizationReference struct {
 	// ID An organization's id.
-	ID   OrganizationID `json:"id"`
-	Name string         `json:"name"`
+	ID OrganizationID `json:"id"`
+
+	// Name The organization's name.
+	Name string `json:"name"`
 }
 
-// OrganizationResponse defines model for OrganizationResponse.
+// OrganizationResponse An organization.
 type OrganizationResponse struct {
 	// Data An organization, with what its plan allows and how much of that is used.
 	Data Organization `json:"data"`
@@ -2011,24 +2071,30 @@ type PageMeta struct {
 type Party struct {
 	// Address In one line.
 	Address string `json:"address"`
+
+	// Company The company's name, as the city writes it.
 	Company string `json:"company"`
 
 	// Email As the city writes it.
 	Email string `json:"email"`
 
-	// License The licence number as the city writes it.
+	// License The license number as the city writes it.
 	License string `json:"license"`
-	Person  string `json:"person"`
+
+	// Person The person's name, as the city writes it.
+	Person string `json:"person"`
 
 	// Phone As the city writes it.
-	Phone string    `json:"phone"`
-	Role  PartyRole `json:"role"`
+	Phone string `json:"phone"`
+
+	// Role What a person or firm is on a permit.
+	Role PartyRole `json:"role"`
 }
 
-// PartyRole defines model for PartyRole.
+// PartyRole What a person or firm is on a permit.
 type PartyRole string
 
-// Permission defines model for Permission.
+// Permission What an API key may do; `admin` includes `read` and `write`, `write` does not include `read`.
 type Permission string
 
 // Permissions A set of permissions, in alphabetical order.
@@ -2136,7 +2202,7 @@ type PermitChange struct {
 	Scope ChangeScope `json:"scope"`
 }
 
-// PermitChangeList defines model for PermitChangeList.
+// PermitChangeList A page of changes.
 type PermitChangeList struct {
 	Data []PermitChange `json:"data"`
 
@@ -2312,7 +2378,7 @@ type PermitInspectionScheduledData struct {
 	PreviousScheduledDate *openapi_types.Date `json:"previous_scheduled_date"`
 }
 
-// PermitList defines model for PermitList.
+// PermitList A page of permits.
 type PermitList struct {
 	Data []Permit `json:"data"`
 
@@ -2378,7 +2444,7 @@ type PermitRemovedFromWatchlistData struct {
 	PermitUUID PermitUUID `json:"permit_uuid"`
 }
 
-// PermitResponse defines model for PermitResponse.
+// PermitResponse A permit with all that is known of it.
 type PermitResponse struct {
 	// Data A building permit with all that is known of it.
 	Data PermitDetails `json:"data"`
@@ -2442,6 +2508,7 @@ type PermitWatchlistState struct {
 
 // PersonCondition Permits with this person on them.
 type PersonCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -2454,9 +2521,11 @@ type PersonCondition struct {
 	Name ConditionName `json:"name"`
 
 	// Person A person's name, its words in any order.
-	Person    PersonName          `json:"person"`
-	Type      PersonConditionType `json:"type"`
-	UpdatedAt time.Time           `json:"updated_at"`
+	Person PersonName          `json:"person"`
+	Type   PersonConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // PersonConditionType defines model for PersonCondition.Type.
@@ -2497,12 +2566,16 @@ type Priority string
 // RadiusM Metres.
 type RadiusM = int32
 
-// StatusChange defines model for StatusChange.
+// StatusChange A change of the status.
 type StatusChange struct {
 	// DetectedAt When Plotwise noticed.
-	DetectedAt     time.Time `json:"detected_at"`
-	NewStatus      string    `json:"new_status"`
-	PreviousStatus string    `json:"previous_status"`
+	DetectedAt time.Time `json:"detected_at"`
+
+	// NewStatus The status since, in the city's own words.
+	NewStatus string `json:"new_status"`
+
+	// PreviousStatus The status before, in the city's own words; empty when there was none.
+	PreviousStatus string `json:"previous_status"`
 }
 
 // Tag A word or two of your own; without a comma or a space at either end.
@@ -2547,7 +2620,7 @@ type UsageEndpoint struct {
 	ServerErrors UsageCount `json:"server_errors"`
 }
 
-// UsageEndpointList defines model for UsageEndpointList.
+// UsageEndpointList Usage by operation.
 type UsageEndpointList struct {
 	Data []UsageEndpoint `json:"data"`
 
@@ -2577,7 +2650,7 @@ type UsageError struct {
 	Status int32 `json:"status"`
 }
 
-// UsageErrorList defines model for UsageErrorList.
+// UsageErrorList Failures by status, code and operation.
 type UsageErrorList struct {
 	Data []UsageError `json:"data"`
 
@@ -2588,7 +2661,7 @@ type UsageErrorList struct {
 // UsageInterval What one entry covers; weeks are those of ISO 8601.
 type UsageInterval string
 
-// UsageList defines model for UsageList.
+// UsageList Usage by period.
 type UsageList struct {
 	Data []UsagePeriod `json:"data"`
 
@@ -2653,8 +2726,10 @@ type UsagePeriod struct {
 	Requests UsageCount `json:"requests"`
 
 	// ServerErrors How many requests: all of them in `requests`, those answered with 400 to 499, with 500 and above, and with 429 in the others.
-	ServerErrors UsageCount         `json:"server_errors"`
-	StartDate    openapi_types.Date `json:"start_date"`
+	ServerErrors UsageCount `json:"server_errors"`
+
+	// StartDate The first day of the period.
+	StartDate openapi_types.Date `json:"start_date"`
 }
 
 // UsageTotal Usage of a time.
@@ -2695,7 +2770,7 @@ type WatchlistBatch struct {
 	Items []WatchlistItemCreate `json:"items"`
 }
 
-// WatchlistBatchResponse defines model for WatchlistBatchResponse.
+// WatchlistBatchResponse What became of each permit of a batch, in the order of the request.
 type WatchlistBatchResponse struct {
 	Data []WatchlistBatchResult `json:"data"`
 }
@@ -2756,7 +2831,7 @@ type WatchlistItemCreate struct {
 	Tags     []Tag     `json:"tags,omitempty"`
 }
 
-// WatchlistItemList defines model for WatchlistItemList.
+// WatchlistItemList A page of the watchlist.
 type WatchlistItemList struct {
 	Data []WatchlistItem `json:"data"`
 
@@ -2764,7 +2839,7 @@ type WatchlistItemList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// WatchlistItemResponse defines model for WatchlistItemResponse.
+// WatchlistItemResponse An item of the watchlist.
 type WatchlistItemResponse struct {
 	// Data A permit on the watchlist.
 	Data WatchlistItem `json:"data"`
@@ -2779,6 +2854,7 @@ type WatchlistItemUpdate struct {
 
 // Webhook A webhook, without its secret.
 type Webhook struct {
+	// CreatedAt When the webhook was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// Description What it is for.
@@ -2802,8 +2878,10 @@ type Webhook struct {
 	// State `paused` by you; `disabled` by Plotwise, for the `disabled_reason`: the endpoint answered 410, or no attempt succeeded for
 	// five days. Before that the owners and admins of your organization are told: when three deliveries in a row were
 	// exhausted, or no attempt succeeded for a day.
-	State     WebhookState `json:"state"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	State WebhookState `json:"state"`
+
+	// UpdatedAt When the webhook was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 
 	// URL Where to POST to.
 	URL WebhookURL `json:"url"`
@@ -2837,7 +2915,7 @@ type WebhookHeaders map[string]string
 // WebhookID A webhook's id.
 type WebhookID = string
 
-// WebhookList defines model for WebhookList.
+// WebhookList A page of webhooks.
 type WebhookList struct {
 	Data []Webhook `json:"data"`
 
@@ -2845,13 +2923,13 @@ type WebhookList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// WebhookRecover defines model for WebhookRecover.
+// WebhookRecover What to send again.
 type WebhookRecover struct {
 	// Since The events from this time on.
 	Since time.Time `json:"since"`
 }
 
-// WebhookRecovery defines model for WebhookRecovery.
+// WebhookRecovery How much will be sent again.
 type WebhookRecovery struct {
 	// Queued How many will be sent.
 	Queued int32 `json:"queued"`
@@ -2860,12 +2938,13 @@ type WebhookRecovery struct {
 	Remaining int32 `json:"remaining"`
 }
 
-// WebhookRecoveryResponse defines model for WebhookRecoveryResponse.
+// WebhookRecoveryResponse What will be sent again.
 type WebhookRecoveryResponse struct {
+	// Data How much will be sent again.
 	Data WebhookRecovery `json:"data"`
 }
 
-// WebhookResponse defines model for WebhookResponse.
+// WebhookResponse A webhook.
 type WebhookResponse struct {
 	// Data A webhook, without its secret.
 	Data Webhook `json:"data"`
@@ -2873,6 +2952,7 @@ type WebhookResponse struct {
 
 // WebhookSecret A webhook with its secret, as only the answer shows that set it.
 type WebhookSecret struct {
+	// CreatedAt When the webhook was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// Description What it is for.
@@ -2899,14 +2979,16 @@ type WebhookSecret struct {
 	// State `paused` by you; `disabled` by Plotwise, for the `disabled_reason`: the endpoint answered 410, or no attempt succeeded for
 	// five days. Before that the owners and admins of your organization are told: when three deliveries in a row were
 	// exhausted, or no attempt succeeded for a day.
-	State     WebhookState `json:"state"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	State WebhookState `json:"state"`
+
+	// UpdatedAt When the webhook was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 
 	// URL Where to POST to.
 	URL WebhookURL `json:"url"`
 }
 
-// WebhookSecretResponse defines model for WebhookSecretResponse.
+// WebhookSecretResponse A webhook with its secret.
 type WebhookSecretResponse struct {
 	// Data A webhook with its secret, as only the answer shows that set it.
 	Data WebhookSecret `json:"data"`
@@ -2931,7 +3013,7 @@ type WebhookState string
 // WebhookStateChange What the webhook is to be.
 type WebhookStateChange string
 
-// WebhookTest defines model for WebhookTest.
+// WebhookTest The test event to send.
 type WebhookTest struct {
 	// EventType What happened; the list grows.
 	EventType EventType `json:"event_type"`

@@ -1015,7 +1015,7 @@ type APIKeyCreatorType string
 // APIKeyID An API key's id; not the key itself.
 type APIKeyID = string
 
-// APIKeyList defines model for APIKeyList.
+// APIKeyList A page of API keys.
 type APIKeyList struct {
 	Data []APIKey `json:"data"`
 
@@ -1023,17 +1023,19 @@ type APIKeyList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// APIKeyReference defines model for APIKeyReference.
+// APIKeyReference An API key, by its id and name, and what it may do.
 type APIKeyReference struct {
 	// ID An API key's id; not the key itself.
-	ID   APIKeyID `json:"id"`
-	Name string   `json:"name"`
+	ID APIKeyID `json:"id"`
+
+	// Name What the key is for.
+	Name string `json:"name"`
 
 	// Permissions A set of permissions, in alphabetical order.
 	Permissions Permissions `json:"permissions"`
 }
 
-// APIKeyResponse defines model for APIKeyResponse.
+// APIKeyResponse An API key.
 type APIKeyResponse struct {
 	// Data An API key, without itself.
 	Data APIKey `json:"data"`
@@ -1093,7 +1095,7 @@ type APIKeySecret struct {
 	State APIKeyState `json:"state"`
 }
 
-// APIKeySecretResponse defines model for APIKeySecretResponse.
+// APIKeySecretResponse An API key with itself.
 type APIKeySecretResponse struct {
 	// Data An API key with itself, as only the answer shows that made it.
 	Data APIKeySecret `json:"data"`
@@ -1110,11 +1112,20 @@ type AttemptHeaders map[string]string
 
 // AttemptMilliseconds How long each part took; 0 for what an open connection spared.
 type AttemptMilliseconds struct {
-	Connect   float64 `json:"connect"`
-	DNS       float64 `json:"dns"`
+	// Connect Connecting (TCP).
+	Connect float64 `json:"connect"`
+
+	// DNS Looking the name up.
+	DNS float64 `json:"dns"`
+
+	// FirstByte From the connection to the first byte of the answer.
 	FirstByte float64 `json:"first_byte"`
-	TLS       float64 `json:"tls"`
-	Total     float64 `json:"total"`
+
+	// TLS The TLS handshake.
+	TLS float64 `json:"tls"`
+
+	// Total All of the attempt.
+	Total float64 `json:"total"`
 }
 
 // AuthorType What kind of author it is; the list may grow.
@@ -1126,7 +1137,9 @@ type BatchError struct {
 	// status.
 	Code    ErrorCode     `json:"code"`
 	Details []ErrorDetail `json:"details"`
-	Message string        `json:"message"`
+
+	// Message What went wrong, in words for people; the words may change.
+	Message string `json:"message"`
 }
 
 // ChangeScope What the change belongs to.
@@ -1135,8 +1148,10 @@ type ChangeScope string
 // CompanyCondition Permits with this company on them.
 type CompanyCondition struct {
 	// Company A company's name, in any spelling of it.
-	Company   CompanyName `json:"company"`
-	CreatedAt time.Time   `json:"created_at"`
+	Company CompanyName `json:"company"`
+
+	// CreatedAt When the condition was made.
+	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
 	ID ConditionID `json:"id"`
@@ -1145,9 +1160,11 @@ type CompanyCondition struct {
 	MatchCount int64 `json:"match_count"`
 
 	// Name A name of your own; when left out, made from what the condition looks for.
-	Name      ConditionName        `json:"name"`
-	Type      CompanyConditionType `json:"type"`
-	UpdatedAt time.Time            `json:"updated_at"`
+	Name ConditionName        `json:"name"`
+	Type CompanyConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // CompanyConditionType defines model for CompanyCondition.Type.
@@ -1182,7 +1199,7 @@ type ConditionCreate struct {
 // ConditionID A condition's id.
 type ConditionID = string
 
-// ConditionList defines model for ConditionList.
+// ConditionList A page of Portfolio conditions.
 type ConditionList struct {
 	Data []Condition `json:"data"`
 
@@ -1193,7 +1210,7 @@ type ConditionList struct {
 // ConditionName A name of your own; when left out, made from what the condition looks for.
 type ConditionName = string
 
-// ConditionResponse defines model for ConditionResponse.
+// ConditionResponse A Portfolio condition.
 type ConditionResponse struct {
 	// Data A Portfolio condition; `type` says which fields it has.
 	Data Condition `json:"data"`
@@ -1271,7 +1288,7 @@ type Contact struct {
 // ContactID A contact's id.
 type ContactID = string
 
-// ContactList defines model for ContactList.
+// ContactList A page of contacts.
 type ContactList struct {
 	Data []Contact `json:"data"`
 
@@ -1279,7 +1296,7 @@ type ContactList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// ContactResponse defines model for ContactResponse.
+// ContactResponse A contact.
 type ContactResponse struct {
 	// Data A person or firm on permits that the organization tracks; what no permit says is an empty string.
 	Data Contact `json:"data"`
@@ -1291,8 +1308,10 @@ type Currency string
 // Delivery An event on its way to a webhook.
 type Delivery struct {
 	// AttemptCount How often it was sent.
-	AttemptCount int32     `json:"attempt_count"`
-	CreatedAt    time.Time `json:"created_at"`
+	AttemptCount int32 `json:"attempt_count"`
+
+	// CreatedAt When the event was queued for the webhook.
+	CreatedAt time.Time `json:"created_at"`
 
 	// EventID An event's id, the same in every attempt to deliver it.
 	EventID EventID `json:"event_id"`
@@ -1335,12 +1354,18 @@ type DeliveryAttempt struct {
 
 	// Error Why there is no whole answer: `refused_address`, `dns`, `connect`, `tls`, `reset`, `protocol` or `timeout`; null when there is.
 	Error *string `json:"error"`
-	ID    string  `json:"id"`
+
+	// ID The attempt's id.
+	ID string `json:"id"`
 
 	// Milliseconds How long each part took; 0 for what an open connection spared.
 	Milliseconds AttemptMilliseconds `json:"milliseconds"`
-	Number       int32               `json:"number"`
-	RequestBody  string              `json:"request_body"`
+
+	// Number Its place among the attempts of the delivery, counted from 1.
+	Number int32 `json:"number"`
+
+	// RequestBody What was sent, to the byte.
+	RequestBody string `json:"request_body"`
 
 	// RequestHeaders Headers by name; those of your own have the value `[hidden]`.
 	RequestHeaders AttemptHeaders `json:"request_headers"`
@@ -1355,8 +1380,10 @@ type DeliveryAttempt struct {
 	ResponseTruncated bool `json:"response_truncated"`
 
 	// SignedText What the signature is over.
-	SignedText string    `json:"signed_text"`
-	StartedAt  time.Time `json:"started_at"`
+	SignedText string `json:"signed_text"`
+
+	// StartedAt When the attempt began.
+	StartedAt time.Time `json:"started_at"`
 
 	// Status Of the answer; null when there was none.
 	Status *int32 `json:"status"`
@@ -1374,7 +1401,9 @@ type DeliveryDetail struct {
 	Attempts []DeliveryAttempt `json:"attempts"`
 
 	// Body What is sent, to the byte.
-	Body      string    `json:"body"`
+	Body string `json:"body"`
+
+	// CreatedAt When the event was queued for the webhook.
 	CreatedAt time.Time `json:"created_at"`
 
 	// EventID An event's id, the same in every attempt to deliver it.
@@ -1411,7 +1440,7 @@ type DeliveryDetail struct {
 // DeliveryID A delivery's id.
 type DeliveryID = string
 
-// DeliveryList defines model for DeliveryList.
+// DeliveryList A page of deliveries.
 type DeliveryList struct {
 	Data []Delivery `json:"data"`
 
@@ -1419,7 +1448,7 @@ type DeliveryList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// DeliveryResponse defines model for DeliveryResponse.
+// DeliveryResponse A delivery with its attempts.
 type DeliveryResponse struct {
 	// Data A delivery with its attempts.
 	Data DeliveryDetail `json:"data"`
@@ -1428,7 +1457,7 @@ type DeliveryResponse struct {
 // DeliveryState `pending` while there will be an attempt, `exhausted` when every one failed, `cancelled` when the webhook went first.
 type DeliveryState string
 
-// DeliverySummaryResponse defines model for DeliverySummaryResponse.
+// DeliverySummaryResponse A delivery.
 type DeliverySummaryResponse struct {
 	// Data An event on its way to a webhook.
 	Data Delivery `json:"data"`
@@ -1437,7 +1466,7 @@ type DeliverySummaryResponse struct {
 // EntityType `company` when a company is named, else `person`.
 type EntityType string
 
-// Error defines model for Error.
+// Error What went wrong with a request.
 type Error struct {
 	// Code What went wrong, as a stable name to branch on. The list grows: treat a code that you do not know by its HTTP
 	// status.
@@ -1460,7 +1489,7 @@ type Error struct {
 // status.
 type ErrorCode string
 
-// ErrorDetail defines model for ErrorDetail.
+// ErrorDetail One thing that has to change.
 type ErrorDetail struct {
 	// Code The JSON Schema keyword that does not hold (`maximum`, `pattern`, …), or the rule's own code.
 	Code string `json:"code"`
@@ -1483,6 +1512,7 @@ type ErrorLocation string
 
 // ErrorResponse What every failed request answers with.
 type ErrorResponse struct {
+	// Error What went wrong with a request.
 	Error Error `json:"error"`
 }
 
@@ -1512,11 +1542,14 @@ type EventActorType string
 
 // EventAmount An amount; null where there is none.
 type EventAmount struct {
-	Amount   string              `json:"amount"`
+	// Amount A decimal number with two digits.
+	Amount string `json:"amount"`
+
+	// Currency An ISO 4217 code.
 	Currency EventAmountCurrency `json:"currency"`
 }
 
-// EventAmountCurrency defines model for EventAmount.Currency.
+// EventAmountCurrency An ISO 4217 code.
 type EventAmountCurrency string
 
 // EventFee A fee of a permit.
@@ -1534,12 +1567,16 @@ type EventID = string
 // EventInspection An inspection of a permit.
 type EventInspection struct {
 	// ID The city's number of the inspection, or else its type and place among those of that type.
-	ID            string             `json:"id"`
+	ID string `json:"id"`
+
+	// ScheduledDate When it is to take place.
 	ScheduledDate openapi_types.Date `json:"scheduled_date"`
-	Type          string             `json:"type"`
+
+	// Type The city's own word for the type of inspection.
+	Type string `json:"type"`
 }
 
-// EventList defines model for EventList.
+// EventList The next events.
 type EventList struct {
 	Data []Event `json:"data"`
 
@@ -1579,7 +1616,7 @@ type EventTypeDescription struct {
 	Schema map[string]interface{} `json:"schema"`
 }
 
-// EventTypeList defines model for EventTypeList.
+// EventTypeList Every type of event.
 type EventTypeList struct {
 	Data []EventTypeDescription `json:"data"`
 }
@@ -1638,14 +1675,16 @@ type Inspection struct {
 	Type string `json:"type"`
 }
 
-// Jurisdiction defines model for Jurisdiction.
+// Jurisdiction A city or county that Plotwise reads.
 type Jurisdiction struct {
 	// LastChangedAt When a permit of this jurisdiction last appeared or changed; null before the first.
 	LastChangedAt *time.Time `json:"last_changed_at"`
 
 	// LastCheckedAt When the source was last read to its end; null before the first time.
 	LastCheckedAt *time.Time `json:"last_checked_at"`
-	Name          string     `json:"name"`
+
+	// Name The jurisdiction's name, for people.
+	Name string `json:"name"`
 
 	// Permits How many permits are known.
 	Permits int64 `json:"permits"`
@@ -1657,7 +1696,7 @@ type Jurisdiction struct {
 	Slug JurisdictionSlug `json:"slug"`
 }
 
-// JurisdictionList defines model for JurisdictionList.
+// JurisdictionList A page of jurisdictions.
 type JurisdictionList struct {
 	Data []Jurisdiction `json:"data"`
 
@@ -1667,6 +1706,7 @@ type JurisdictionList struct {
 
 // JurisdictionReference The city or county that issued the permit.
 type JurisdictionReference struct {
+	// Name The jurisdiction's name, for people.
 	Name string `json:"name"`
 
 	// Slug A jurisdiction's short name, as used in filters.
@@ -1681,6 +1721,7 @@ type Latitude = float64
 
 // LicenseCondition Permits with this license on them.
 type LicenseCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -1693,9 +1734,11 @@ type LicenseCondition struct {
 	MatchCount int64 `json:"match_count"`
 
 	// Name A name of your own; when left out, made from what the condition looks for.
-	Name      ConditionName        `json:"name"`
-	Type      LicenseConditionType `json:"type"`
-	UpdatedAt time.Time            `json:"updated_at"`
+	Name ConditionName        `json:"name"`
+	Type LicenseConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // LicenseConditionType defines model for LicenseCondition.Type.
@@ -1734,22 +1777,28 @@ type Limits struct {
 
 // Location Where the work is done.
 type Location struct {
+	// City The city of the address, as it is written there.
 	City string `json:"city"`
 
 	// Latitude Decimal degrees (WGS 84).
 	Latitude *float64 `json:"latitude"`
 
 	// Longitude Decimal degrees (WGS 84).
-	Longitude  *float64 `json:"longitude"`
-	PostalCode string   `json:"postal_code"`
+	Longitude *float64 `json:"longitude"`
+
+	// PostalCode The ZIP code.
+	PostalCode string `json:"postal_code"`
 
 	// Region State or province.
 	Region string `json:"region"`
+
+	// Street House number and street.
 	Street string `json:"street"`
 }
 
 // LocationCondition Permits within a circle.
 type LocationCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -1768,9 +1817,11 @@ type LocationCondition struct {
 	Name ConditionName `json:"name"`
 
 	// RadiusM Metres.
-	RadiusM   RadiusM               `json:"radius_m"`
-	Type      LocationConditionType `json:"type"`
-	UpdatedAt time.Time             `json:"updated_at"`
+	RadiusM RadiusM               `json:"radius_m"`
+	Type    LocationConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // LocationConditionType defines model for LocationCondition.Type.
@@ -1800,17 +1851,20 @@ type Longitude = float64
 
 // Me The caller, seen from this API.
 type Me struct {
+	// APIKey An API key, by its id and name, and what it may do.
 	APIKey APIKeyReference `json:"api_key"`
 
 	// Limits What the plan allows; null means without limit.
-	Limits       Limits                `json:"limits"`
+	Limits Limits `json:"limits"`
+
+	// Organization An organization, by its id and name.
 	Organization OrganizationReference `json:"organization"`
 
 	// Plan What the organization subscribes to.
 	Plan Plan `json:"plan"`
 }
 
-// MeResponse defines model for MeResponse.
+// MeResponse Who makes the request.
 type MeResponse struct {
 	// Data The caller, seen from this API.
 	Data Me `json:"data"`
@@ -1870,7 +1924,7 @@ type NoteCreate struct {
 // NoteID A note's id.
 type NoteID = string
 
-// NoteList defines model for NoteList.
+// NoteList A page of notes.
 type NoteList struct {
 	Data []Note `json:"data"`
 
@@ -1878,7 +1932,7 @@ type NoteList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// NoteResponse defines model for NoteResponse.
+// NoteResponse A note.
 type NoteResponse struct {
 	// Data A note on a permit.
 	Data Note `json:"data"`
@@ -1895,6 +1949,7 @@ type NoteUpdate struct {
 
 // Notification Something that your organization is told.
 type Notification struct {
+	// CreatedAt When your organization was told.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A notification's id.
@@ -1920,7 +1975,7 @@ type Notification struct {
 // NotificationID A notification's id.
 type NotificationID = string
 
-// NotificationList defines model for NotificationList.
+// NotificationList A page of notifications.
 type NotificationList struct {
 	Data []Notification `json:"data"`
 
@@ -1928,7 +1983,7 @@ type NotificationList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// NotificationResponse defines model for NotificationResponse.
+// NotificationResponse A notification.
 type NotificationResponse struct {
 	// Data Something that your organization is told.
 	Data Notification `json:"data"`
@@ -1952,6 +2007,7 @@ type OptionalMoney struct {
 
 // Organization An organization, with what its plan allows and how much of that is used.
 type Organization struct {
+	// CreatedAt When the organization was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID An organization's id.
@@ -1959,7 +2015,9 @@ type Organization struct {
 
 	// Limits What the plan allows; null means without limit.
 	Limits Limits `json:"limits"`
-	Name   string `json:"name"`
+
+	// Name The organization's name.
+	Name string `json:"name"`
 
 	// Plan What the organization subscribes to.
 	Plan Plan `json:"plan"`
@@ -1974,14 +2032,16 @@ type Organization struct {
 // OrganizationID An organization's id.
 type OrganizationID = string
 
-// OrganizationReference defines model for OrganizationReference.
+// OrganizationReference An organization, by its id and name.
 type OrganizationReference struct {
 	// ID An organization's id.
-	ID   OrganizationID `json:"id"`
-	Name string         `json:"name"`
+	ID OrganizationID `json:"id"`
+
+	// Name The organization's name.
+	Name string `json:"name"`
 }
 
-// OrganizationResponse defines model for OrganizationResponse.
+// OrganizationResponse An organization.
 type OrganizationResponse struct {
 	// Data An organization, with what its plan allows and how much of that is used.
 	Data Organization `json:"data"`
@@ -2012,24 +2072,30 @@ type PageMeta struct {
 type Party struct {
 	// Address In one line.
 	Address string `json:"address"`
+
+	// Company The company's name, as the city writes it.
 	Company string `json:"company"`
 
 	// Email As the city writes it.
 	Email string `json:"email"`
 
-	// License The licence number as the city writes it.
+	// License The license number as the city writes it.
 	License string `json:"license"`
-	Person  string `json:"person"`
+
+	// Person The person's name, as the city writes it.
+	Person string `json:"person"`
 
 	// Phone As the city writes it.
-	Phone string    `json:"phone"`
-	Role  PartyRole `json:"role"`
+	Phone string `json:"phone"`
+
+	// Role What a person or firm is on a permit.
+	Role PartyRole `json:"role"`
 }
 
-// PartyRole defines model for PartyRole.
+// PartyRole What a person or firm is on a permit.
 type PartyRole string
 
-// Permission defines model for Permission.
+// Permission What an API key may do; `admin` includes `read` and `write`, `write` does not include `read`.
 type Permission string
 
 // Permissions A set of permissions, in alphabetical order.
@@ -2137,7 +2203,7 @@ type PermitChange struct {
 	Scope ChangeScope `json:"scope"`
 }
 
-// PermitChangeList defines model for PermitChangeList.
+// PermitChangeList A page of changes.
 type PermitChangeList struct {
 	Data []PermitChange `json:"data"`
 
@@ -2313,7 +2379,7 @@ type PermitInspectionScheduledData struct {
 	PreviousScheduledDate *openapi_types.Date `json:"previous_scheduled_date"`
 }
 
-// PermitList defines model for PermitList.
+// PermitList A page of permits.
 type PermitList struct {
 	Data []Permit `json:"data"`
 
@@ -2379,7 +2445,7 @@ type PermitRemovedFromWatchlistData struct {
 	PermitUUID PermitUUID `json:"permit_uuid"`
 }
 
-// PermitResponse defines model for PermitResponse.
+// PermitResponse A permit with all that is known of it.
 type PermitResponse struct {
 	// Data A building permit with all that is known of it.
 	Data PermitDetails `json:"data"`
@@ -2443,6 +2509,7 @@ type PermitWatchlistState struct {
 
 // PersonCondition Permits with this person on them.
 type PersonCondition struct {
+	// CreatedAt When the condition was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// ID A condition's id.
@@ -2455,9 +2522,11 @@ type PersonCondition struct {
 	Name ConditionName `json:"name"`
 
 	// Person A person's name, its words in any order.
-	Person    PersonName          `json:"person"`
-	Type      PersonConditionType `json:"type"`
-	UpdatedAt time.Time           `json:"updated_at"`
+	Person PersonName          `json:"person"`
+	Type   PersonConditionType `json:"type"`
+
+	// UpdatedAt When the condition was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 }
 
 // PersonConditionType defines model for PersonCondition.Type.
@@ -2498,12 +2567,16 @@ type Priority string
 // RadiusM Metres.
 type RadiusM = int32
 
-// StatusChange defines model for StatusChange.
+// StatusChange A change of the status.
 type StatusChange struct {
 	// DetectedAt When Plotwise noticed.
-	DetectedAt     time.Time `json:"detected_at"`
-	NewStatus      string    `json:"new_status"`
-	PreviousStatus string    `json:"previous_status"`
+	DetectedAt time.Time `json:"detected_at"`
+
+	// NewStatus The status since, in the city's own words.
+	NewStatus string `json:"new_status"`
+
+	// PreviousStatus The status before, in the city's own words; empty when there was none.
+	PreviousStatus string `json:"previous_status"`
 }
 
 // Tag A word or two of your own; without a comma or a space at either end.
@@ -2548,7 +2621,7 @@ type UsageEndpoint struct {
 	ServerErrors UsageCount `json:"server_errors"`
 }
 
-// UsageEndpointList defines model for UsageEndpointList.
+// UsageEndpointList Usage by operation.
 type UsageEndpointList struct {
 	Data []UsageEndpoint `json:"data"`
 
@@ -2578,7 +2651,7 @@ type UsageError struct {
 	Status int32 `json:"status"`
 }
 
-// UsageErrorList defines model for UsageErrorList.
+// UsageErrorList Failures by status, code and operation.
 type UsageErrorList struct {
 	Data []UsageError `json:"data"`
 
@@ -2589,7 +2662,7 @@ type UsageErrorList struct {
 // UsageInterval What one entry covers; weeks are those of ISO 8601.
 type UsageInterval string
 
-// UsageList defines model for UsageList.
+// UsageList Usage by period.
 type UsageList struct {
 	Data []UsagePeriod `json:"data"`
 
@@ -2654,8 +2727,10 @@ type UsagePeriod struct {
 	Requests UsageCount `json:"requests"`
 
 	// ServerErrors How many requests: all of them in `requests`, those answered with 400 to 499, with 500 and above, and with 429 in the others.
-	ServerErrors UsageCount         `json:"server_errors"`
-	StartDate    openapi_types.Date `json:"start_date"`
+	ServerErrors UsageCount `json:"server_errors"`
+
+	// StartDate The first day of the period.
+	StartDate openapi_types.Date `json:"start_date"`
 }
 
 // UsageTotal Usage of a time.
@@ -2696,7 +2771,7 @@ type WatchlistBatch struct {
 	Items []WatchlistItemCreate `json:"items"`
 }
 
-// WatchlistBatchResponse defines model for WatchlistBatchResponse.
+// WatchlistBatchResponse What became of each permit of a batch, in the order of the request.
 type WatchlistBatchResponse struct {
 	Data []WatchlistBatchResult `json:"data"`
 }
@@ -2757,7 +2832,7 @@ type WatchlistItemCreate struct {
 	Tags     []Tag     `json:"tags,omitempty"`
 }
 
-// WatchlistItemList defines model for WatchlistItemList.
+// WatchlistItemList A page of the watchlist.
 type WatchlistItemList struct {
 	Data []WatchlistItem `json:"data"`
 
@@ -2765,7 +2840,7 @@ type WatchlistItemList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// WatchlistItemResponse defines model for WatchlistItemResponse.
+// WatchlistItemResponse An item of the watchlist.
 type WatchlistItemResponse struct {
 	// Data A permit on the watchlist.
 	Data WatchlistItem `json:"data"`
@@ -2780,6 +2855,7 @@ type WatchlistItemUpdate struct {
 
 // Webhook A webhook, without its secret.
 type Webhook struct {
+	// CreatedAt When the webhook was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// Description What it is for.
@@ -2803,8 +2879,10 @@ type Webhook struct {
 	// State `paused` by you; `disabled` by Plotwise, for the `disabled_reason`: the endpoint answered 410, or no attempt succeeded for
 	// five days. Before that the owners and admins of your organization are told: when three deliveries in a row were
 	// exhausted, or no attempt succeeded for a day.
-	State     WebhookState `json:"state"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	State WebhookState `json:"state"`
+
+	// UpdatedAt When the webhook was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 
 	// URL Where to POST to.
 	URL WebhookURL `json:"url"`
@@ -2838,7 +2916,7 @@ type WebhookHeaders map[string]string
 // WebhookID A webhook's id.
 type WebhookID = string
 
-// WebhookList defines model for WebhookList.
+// WebhookList A page of webhooks.
 type WebhookList struct {
 	Data []Webhook `json:"data"`
 
@@ -2846,13 +2924,13 @@ type WebhookList struct {
 	Meta PageMeta `json:"meta"`
 }
 
-// WebhookRecover defines model for WebhookRecover.
+// WebhookRecover What to send again.
 type WebhookRecover struct {
 	// Since The events from this time on.
 	Since time.Time `json:"since"`
 }
 
-// WebhookRecovery defines model for WebhookRecovery.
+// WebhookRecovery How much will be sent again.
 type WebhookRecovery struct {
 	// Queued How many will be sent.
 	Queued int32 `json:"queued"`
@@ -2861,12 +2939,13 @@ type WebhookRecovery struct {
 	Remaining int32 `json:"remaining"`
 }
 
-// WebhookRecoveryResponse defines model for WebhookRecoveryResponse.
+// WebhookRecoveryResponse What will be sent again.
 type WebhookRecoveryResponse struct {
+	// Data How much will be sent again.
 	Data WebhookRecovery `json:"data"`
 }
 
-// WebhookResponse defines model for WebhookResponse.
+// WebhookResponse A webhook.
 type WebhookResponse struct {
 	// Data A webhook, without its secret.
 	Data Webhook `json:"data"`
@@ -2874,6 +2953,7 @@ type WebhookResponse struct {
 
 // WebhookSecret A webhook with its secret, as only the answer shows that set it.
 type WebhookSecret struct {
+	// CreatedAt When the webhook was made.
 	CreatedAt time.Time `json:"created_at"`
 
 	// Description What it is for.
@@ -2900,14 +2980,16 @@ type WebhookSecret struct {
 	// State `paused` by you; `disabled` by Plotwise, for the `disabled_reason`: the endpoint answered 410, or no attempt succeeded for
 	// five days. Before that the owners and admins of your organization are told: when three deliveries in a row were
 	// exhausted, or no attempt succeeded for a day.
-	State     WebhookState `json:"state"`
-	UpdatedAt time.Time    `json:"updated_at"`
+	State WebhookState `json:"state"`
+
+	// UpdatedAt When the webhook was last changed.
+	UpdatedAt time.Time `json:"updated_at"`
 
 	// URL Where to POST to.
 	URL WebhookURL `json:"url"`
 }
 
-// WebhookSecretResponse defines model for WebhookSecretResponse.
+// WebhookSecretResponse A webhook with its secret.
 type WebhookSecretResponse struct {
 	// Data A webhook with its secret, as only the answer shows that set it.
 	Data WebhookSecret `json:"data"`
@@ -2932,7 +3014,7 @@ type WebhookState string
 // WebhookStateChange What the webhook is to be.
 type WebhookStateChange string
 
-// WebhookTest defines model for WebhookTest.
+// WebhookTest The test event to send.
 type WebhookTest struct {
 	// EventType What happened; the list grows.
 	EventType EventType `json:"event_type"`
@@ -4442,6 +4524,8 @@ type ClientInterface interface {
 	// Your organization's API keys, the newest first; revoked and expired ones too. The keys themselves are not shown:
 	// `prefix` and `last_four` tell them apart.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/api-keys (the `ListAPIKeys` operationId).
 	ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4449,6 +4533,8 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4459,6 +4545,8 @@ type ClientInterface interface {
 	//
 	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4471,12 +4559,16 @@ type ClientInterface interface {
 	// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
 	// that stays good for a day at least.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
 	RevokeAPIKey(ctx context.Context, apiKeyID APIKeyID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetAPIKey Get an API key
 	//
 	// What a key may do, and when it was last used (known within seconds). A revoked key can be got too.
+	//
+	// Needs the `admin` permission.
 	//
 	// Corresponds with GET /v1/api-keys/{api_key_id} (the `GetAPIKey` operationId).
 	GetAPIKey(ctx context.Context, apiKeyID APIKeyID, params *GetAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4486,6 +4578,8 @@ type ClientInterface interface {
 	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4498,6 +4592,8 @@ type ClientInterface interface {
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -4506,6 +4602,8 @@ type ClientInterface interface {
 	// ListConditions List Portfolio conditions
 	//
 	// Your organization's conditions, the oldest first.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/conditions (the `ListConditions` operationId).
 	ListConditions(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4517,6 +4615,8 @@ type ClientInterface interface {
 	// A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4531,6 +4631,8 @@ type ClientInterface interface {
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -4540,12 +4642,16 @@ type ClientInterface interface {
 	//
 	// Permits that no other condition matches leave the portfolio.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
 	DeleteCondition(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCondition Get a Portfolio condition
 	//
 	// A condition with the number of permits that match it.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
 	GetCondition(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4554,6 +4660,8 @@ type ClientInterface interface {
 	//
 	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 	// permits are found anew.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4565,6 +4673,8 @@ type ClientInterface interface {
 	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 	// permits are found anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -4573,6 +4683,8 @@ type ClientInterface interface {
 	// ListConditionPermits List a condition's permits
 	//
 	// The permits that match the condition, in the order in which they came to Plotwise.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
 	ListConditionPermits(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4589,6 +4701,8 @@ type ClientInterface interface {
 	//
 	// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
 	ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4596,12 +4710,16 @@ type ClientInterface interface {
 	//
 	// A contact by its id, or by one of those that were merged into it.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
 	GetContact(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListDeliveries List deliveries
 	//
 	// Every event that was, or is to be, sent to one of your webhooks, the newest first.
+	//
+	// Needs the `admin` permission.
 	//
 	// Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
 	ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4611,6 +4729,8 @@ type ClientInterface interface {
 	// A delivery with every attempt: what was sent, what came back, and how long it took. The values of your own headers are
 	// left out.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/deliveries/{delivery_id} (the `GetDelivery` operationId).
 	GetDelivery(ctx context.Context, deliveryID DeliveryID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4619,12 +4739,16 @@ type ClientInterface interface {
 	// Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
 	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with POST /v1/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 	RetryDelivery(ctx context.Context, deliveryID DeliveryID, params *RetryDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListEventTypes List event types
 	//
 	// Every type of event, with the JSON Schema (2020-12) of its payload and an example.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/event-types (the `ListEventTypes` operationId).
 	ListEventTypes(ctx context.Context, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4635,6 +4759,8 @@ type ClientInterface interface {
 	// before. They are kept for 30 days. Each `payload` is what webhooks get as their body. With `wait` the answer comes as
 	// soon as there is something new, or when that time is over.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
 	ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4642,12 +4768,16 @@ type ClientInterface interface {
 	//
 	// Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/jurisdictions (the `ListJurisdictions` operationId).
 	ListJurisdictions(ctx context.Context, params *ListJurisdictionsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetMe Get the calling key
 	//
-	// The organization and the API key that make this request, and what both may do. Any key may ask.
+	// The organization and the API key that make this request, and what both may do.
+	//
+	// Any API key will do.
 	//
 	// Corresponds with GET /v1/me (the `GetMe` operationId).
 	GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4656,6 +4786,8 @@ type ClientInterface interface {
 	//
 	// The note is gone for good.
 	//
+	// Needs the `write` permission.
+	//
 	// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
 	DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4663,12 +4795,16 @@ type ClientInterface interface {
 	//
 	// A note of your organization.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
 	GetNote(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateNoteWithBody Change a note
 	//
 	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4679,6 +4815,8 @@ type ClientInterface interface {
 	//
 	// The author stays who first wrote it; the audit log keeps who changed it.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
@@ -4688,6 +4826,8 @@ type ClientInterface interface {
 	//
 	// What your organization was told in the last 30 days, the newest first. Its owners and admins got the same by e-mail.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
 	ListNotifications(ctx context.Context, params *ListNotificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4695,12 +4835,16 @@ type ClientInterface interface {
 	//
 	// For all of your organization. One that was read before keeps its `read_at`.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with POST /v1/notifications/{notification_id}/read (the `ReadNotification` operationId).
 	ReadNotification(ctx context.Context, notificationID NotificationID, params *ReadNotificationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetOrganization Get the organization
 	//
-	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used.
+	//
+	// Any API key will do.
 	//
 	// Corresponds with GET /v1/organization (the `GetOrganization` operationId).
 	GetOrganization(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4715,6 +4859,8 @@ type ClientInterface interface {
 	// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
 	// are not told of: compare with the whole list now and then.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
 	ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4727,14 +4873,18 @@ type ClientInterface interface {
 	// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
 	// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
 	ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetPermit Get a permit
 	//
 	// A permit with its parties, fees and inspections and the history of its status, and with what your organization keeps
-	// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any key with `read` may get any
-	// permit.
+	// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any permit can be
+	// got, watched or not.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
 	GetPermit(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4743,12 +4893,16 @@ type ClientInterface interface {
 	//
 	// Everything that changed on the permit since Plotwise first saw it, the latest first.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
 	ListPermitHistory(ctx context.Context, permitUUID PermitUUID, params *ListPermitHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListNotes List a permit's notes
 	//
 	// Your organization's notes on a permit, the newest first.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
 	ListNotes(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4757,6 +4911,8 @@ type ClientInterface interface {
 	//
 	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 	// shows it has to render it safely.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4767,6 +4923,8 @@ type ClientInterface interface {
 	//
 	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 	// shows it has to render it safely.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4780,12 +4938,16 @@ type ClientInterface interface {
 	// count as well, as far as their key was known; requests to
 	// paths that do not exist do not.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/usage (the `ListUsage` operationId).
 	ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListUsageEndpoints List the most called operations
 	//
 	// The operations that were called most, over whole days of your organization's time zone.
+	//
+	// Needs the `admin` permission.
 	//
 	// Corresponds with GET /v1/usage/endpoints (the `ListUsageEndpoints` operationId).
 	ListUsageEndpoints(ctx context.Context, params *ListUsageEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4794,6 +4956,8 @@ type ClientInterface interface {
 	//
 	// What went wrong most often, by status, error code and operation, over whole days of your organization's time zone.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/usage/errors (the `ListUsageErrors` operationId).
 	ListUsageErrors(ctx context.Context, params *ListUsageErrorsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4801,6 +4965,8 @@ type ClientInterface interface {
 	//
 	// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
 	// permits with all their values; here is what your organization added to them.
+	//
+	// Needs the `read` permission.
 	//
 	// Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
 	ListWatchlist(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4811,6 +4977,8 @@ type ClientInterface interface {
 	// jurisdiction has a permit of that number. From then on its changes are yours to be told of.
 	//
 	// Adding what is there already changes nothing and answers 200 with the item as it is.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4824,6 +4992,8 @@ type ClientInterface interface {
 	//
 	// Adding what is there already changes nothing and answers 200 with the item as it is.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -4834,6 +5004,8 @@ type ClientInterface interface {
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
 	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 	// a body that breaks its schema is refused whole, with 422.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4846,6 +5018,8 @@ type ClientInterface interface {
 	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 	// a body that breaks its schema is refused whole, with 422.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
@@ -4855,6 +5029,8 @@ type ClientInterface interface {
 	//
 	// Its slot is free again. Your notes on the permit stay.
 	//
+	// Needs the `write` permission.
+	//
 	// Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
 	RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4862,12 +5038,16 @@ type ClientInterface interface {
 	//
 	// What your organization keeps with a permit that it watches.
 	//
+	// Needs the `read` permission.
+	//
 	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
 	GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// UpdateWatchlistItemWithBody Change an item of the watchlist
 	//
 	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4878,6 +5058,8 @@ type ClientInterface interface {
 	//
 	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
@@ -4887,6 +5069,8 @@ type ClientInterface interface {
 	//
 	// Your organization's webhooks, the newest first. Secrets and the values of headers are not shown.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 	ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4895,6 +5079,8 @@ type ClientInterface interface {
 	// The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 	// what comes, this once. Give one of your own, or have one made.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4907,6 +5093,8 @@ type ClientInterface interface {
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 	// what comes, this once. Give one of your own, or have one made.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -4916,12 +5104,16 @@ type ClientInterface interface {
 	//
 	// Nothing is sent to it any more, also of what happened before.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 	DeleteWebhook(ctx context.Context, webhookID WebhookID, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetWebhook Get a webhook
 	//
 	// A webhook of your organization, without its secret.
+	//
+	// Needs the `admin` permission.
 	//
 	// Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 	GetWebhook(ctx context.Context, webhookID WebhookID, params *GetWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -4931,6 +5123,8 @@ type ClientInterface interface {
 	// What is left out stays. `headers` replaces all of them; clear them with `{}`, the description with `""`. `paused` holds
 	// back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 	// anew.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4943,6 +5137,8 @@ type ClientInterface interface {
 	// back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 	// anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -4952,6 +5148,8 @@ type ClientInterface interface {
 	//
 	// Every event that was, or is to be, sent to the webhook, the newest first.
 	//
+	// Needs the `admin` permission.
+	//
 	// Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
 	ListWebhookDeliveries(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
@@ -4960,6 +5158,8 @@ type ClientInterface interface {
 	// Sends again, with the schedule of retries begun anew, what happened since a time and was exhausted or cancelled: up to
 	// 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 	// once more.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4972,6 +5172,8 @@ type ClientInterface interface {
 	// 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 	// once more.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -4982,6 +5184,8 @@ type ClientInterface interface {
 	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/rotate-secret (the `RotateWebhookSecret` operationId).
@@ -4991,6 +5195,8 @@ type ClientInterface interface {
 	//
 	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -5004,6 +5210,8 @@ type ClientInterface interface {
 	// carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 	// one. A paused webhook can be tested.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
@@ -5016,6 +5224,8 @@ type ClientInterface interface {
 	// carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 	// one. A paused webhook can be tested.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type.
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
@@ -5026,6 +5236,8 @@ type ClientInterface interface {
 //
 // Your organization's API keys, the newest first; revoked and expired ones too. The keys themselves are not shown:
 // `prefix` and `last_four` tell them apart.
+//
+// Needs the `admin` permission.
 //
 // Corresponds with GET /v1/api-keys (the `ListAPIKeys` operationId).
 func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5044,6 +5256,8 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 //
 // The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5064,6 +5278,8 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 //
 // The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5086,6 +5302,8 @@ func (c *Client) CreateAPIKey(ctx context.Context, params *CreateAPIKeyParams, b
 // `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
 // that stays good for a day at least.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
 func (c *Client) RevokeAPIKey(ctx context.Context, apiKeyID APIKeyID, params *RevokeAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRevokeAPIKeyRequest(c.Server, apiKeyID, params)
@@ -5102,6 +5320,8 @@ func (c *Client) RevokeAPIKey(ctx context.Context, apiKeyID APIKeyID, params *Re
 // GetAPIKey Get an API key
 //
 // What a key may do, and when it was last used (known within seconds). A revoked key can be got too.
+//
+// Needs the `admin` permission.
 //
 // Corresponds with GET /v1/api-keys/{api_key_id} (the `GetAPIKey` operationId).
 func (c *Client) GetAPIKey(ctx context.Context, apiKeyID APIKeyID, params *GetAPIKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5121,6 +5341,8 @@ func (c *Client) GetAPIKey(ctx context.Context, apiKeyID APIKeyID, params *GetAP
 // Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5143,6 +5365,8 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, apiKeyID APIKeyID, pa
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -5161,6 +5385,8 @@ func (c *Client) RotateAPIKey(ctx context.Context, apiKeyID APIKeyID, params *Ro
 // ListConditions List Portfolio conditions
 //
 // Your organization's conditions, the oldest first.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/conditions (the `ListConditions` operationId).
 func (c *Client) ListConditions(ctx context.Context, params *ListConditionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5182,6 +5408,8 @@ func (c *Client) ListConditions(ctx context.Context, params *ListConditionsParam
 // A company is compared without case, accents, punctuation, "&" or "and", and legal suffixes (Inc, LLC, LP, LLP, PLLC, PC, PA, Ltd, Co, Corp, and these in full words of one): "DR HORTON" is "D.R. Horton, Inc.".
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5206,6 +5434,8 @@ func (c *Client) CreateConditionWithBody(ctx context.Context, params *CreateCond
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -5225,6 +5455,8 @@ func (c *Client) CreateCondition(ctx context.Context, params *CreateConditionPar
 //
 // Permits that no other condition matches leave the portfolio.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
 func (c *Client) DeleteCondition(ctx context.Context, conditionID ConditionID, params *DeleteConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteConditionRequest(c.Server, conditionID, params)
@@ -5241,6 +5473,8 @@ func (c *Client) DeleteCondition(ctx context.Context, conditionID ConditionID, p
 // GetCondition Get a Portfolio condition
 //
 // A condition with the number of permits that match it.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/conditions/{condition_id} (the `GetCondition` operationId).
 func (c *Client) GetCondition(ctx context.Context, conditionID ConditionID, params *GetConditionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5259,6 +5493,8 @@ func (c *Client) GetCondition(ctx context.Context, conditionID ConditionID, para
 //
 // Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 // permits are found anew.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5280,6 +5516,8 @@ func (c *Client) UpdateConditionWithBody(ctx context.Context, conditionID Condit
 // Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 // permits are found anew.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -5298,6 +5536,8 @@ func (c *Client) UpdateCondition(ctx context.Context, conditionID ConditionID, p
 // ListConditionPermits List a condition's permits
 //
 // The permits that match the condition, in the order in which they came to Plotwise.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/conditions/{condition_id}/permits (the `ListConditionPermits` operationId).
 func (c *Client) ListConditionPermits(ctx context.Context, conditionID ConditionID, params *ListConditionPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5324,6 +5564,8 @@ func (c *Client) ListConditionPermits(ctx context.Context, conditionID Condition
 //
 // Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/contacts (the `ListContacts` operationId).
 func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListContactsRequest(c.Server, params)
@@ -5341,6 +5583,8 @@ func (c *Client) ListContacts(ctx context.Context, params *ListContactsParams, r
 //
 // A contact by its id, or by one of those that were merged into it.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
 func (c *Client) GetContact(ctx context.Context, contactID ContactID, params *GetContactParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetContactRequest(c.Server, contactID, params)
@@ -5357,6 +5601,8 @@ func (c *Client) GetContact(ctx context.Context, contactID ContactID, params *Ge
 // ListDeliveries List deliveries
 //
 // Every event that was, or is to be, sent to one of your webhooks, the newest first.
+//
+// Needs the `admin` permission.
 //
 // Corresponds with GET /v1/deliveries (the `ListDeliveries` operationId).
 func (c *Client) ListDeliveries(ctx context.Context, params *ListDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5376,6 +5622,8 @@ func (c *Client) ListDeliveries(ctx context.Context, params *ListDeliveriesParam
 // A delivery with every attempt: what was sent, what came back, and how long it took. The values of your own headers are
 // left out.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/deliveries/{delivery_id} (the `GetDelivery` operationId).
 func (c *Client) GetDelivery(ctx context.Context, deliveryID DeliveryID, params *GetDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetDeliveryRequest(c.Server, deliveryID, params)
@@ -5394,6 +5642,8 @@ func (c *Client) GetDelivery(ctx context.Context, deliveryID DeliveryID, params 
 // Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
 // webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with POST /v1/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
 func (c *Client) RetryDelivery(ctx context.Context, deliveryID DeliveryID, params *RetryDeliveryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRetryDeliveryRequest(c.Server, deliveryID, params)
@@ -5410,6 +5660,8 @@ func (c *Client) RetryDelivery(ctx context.Context, deliveryID DeliveryID, param
 // ListEventTypes List event types
 //
 // Every type of event, with the JSON Schema (2020-12) of its payload and an example.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/event-types (the `ListEventTypes` operationId).
 func (c *Client) ListEventTypes(ctx context.Context, params *ListEventTypesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5430,6 +5682,8 @@ func (c *Client) ListEventTypes(ctx context.Context, params *ListEventTypesParam
 // before. They are kept for 30 days. Each `payload` is what webhooks get as their body. With `wait` the answer comes as
 // soon as there is something new, or when that time is over.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
 func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListEventsRequest(c.Server, params)
@@ -5447,6 +5701,8 @@ func (c *Client) ListEvents(ctx context.Context, params *ListEventsParams, reqEd
 //
 // Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/jurisdictions (the `ListJurisdictions` operationId).
 func (c *Client) ListJurisdictions(ctx context.Context, params *ListJurisdictionsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListJurisdictionsRequest(c.Server, params)
@@ -5462,7 +5718,9 @@ func (c *Client) ListJurisdictions(ctx context.Context, params *ListJurisdiction
 
 // GetMe Get the calling key
 //
-// The organization and the API key that make this request, and what both may do. Any key may ask.
+// The organization and the API key that make this request, and what both may do.
+//
+// Any API key will do.
 //
 // Corresponds with GET /v1/me (the `GetMe` operationId).
 func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5481,6 +5739,8 @@ func (c *Client) GetMe(ctx context.Context, params *GetMeParams, reqEditors ...R
 //
 // The note is gone for good.
 //
+// Needs the `write` permission.
+//
 // Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
 func (c *Client) DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteNoteRequest(c.Server, noteID, params)
@@ -5498,6 +5758,8 @@ func (c *Client) DeleteNote(ctx context.Context, noteID NoteID, params *DeleteNo
 //
 // A note of your organization.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/notes/{note_id} (the `GetNote` operationId).
 func (c *Client) GetNote(ctx context.Context, noteID NoteID, params *GetNoteParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetNoteRequest(c.Server, noteID, params)
@@ -5514,6 +5776,8 @@ func (c *Client) GetNote(ctx context.Context, noteID NoteID, params *GetNotePara
 // UpdateNoteWithBody Change a note
 //
 // The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5534,6 +5798,8 @@ func (c *Client) UpdateNoteWithBody(ctx context.Context, noteID NoteID, params *
 //
 // The author stays who first wrote it; the audit log keeps who changed it.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
@@ -5553,6 +5819,8 @@ func (c *Client) UpdateNote(ctx context.Context, noteID NoteID, params *UpdateNo
 //
 // What your organization was told in the last 30 days, the newest first. Its owners and admins got the same by e-mail.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
 func (c *Client) ListNotifications(ctx context.Context, params *ListNotificationsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListNotificationsRequest(c.Server, params)
@@ -5570,6 +5838,8 @@ func (c *Client) ListNotifications(ctx context.Context, params *ListNotification
 //
 // For all of your organization. One that was read before keeps its `read_at`.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with POST /v1/notifications/{notification_id}/read (the `ReadNotification` operationId).
 func (c *Client) ReadNotification(ctx context.Context, notificationID NotificationID, params *ReadNotificationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReadNotificationRequest(c.Server, notificationID, params)
@@ -5585,7 +5855,9 @@ func (c *Client) ReadNotification(ctx context.Context, notificationID Notificati
 
 // GetOrganization Get the organization
 //
-// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used.
+//
+// Any API key will do.
 //
 // Corresponds with GET /v1/organization (the `GetOrganization` operationId).
 func (c *Client) GetOrganization(ctx context.Context, params *GetOrganizationParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5610,6 +5882,8 @@ func (c *Client) GetOrganization(ctx context.Context, params *GetOrganizationPar
 // change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
 // are not told of: compare with the whole list now and then.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/permits (the `ListPermits` operationId).
 func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPermitsRequest(c.Server, params)
@@ -5632,6 +5906,8 @@ func (c *Client) ListPermits(ctx context.Context, params *ListPermitsParams, req
 // looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
 // to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
 func (c *Client) ExportPermits(ctx context.Context, params *ExportPermitsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewExportPermitsRequest(c.Server, params)
@@ -5648,8 +5924,10 @@ func (c *Client) ExportPermits(ctx context.Context, params *ExportPermitsParams,
 // GetPermit Get a permit
 //
 // A permit with its parties, fees and inspections and the history of its status, and with what your organization keeps
-// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any key with `read` may get any
-// permit.
+// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any permit can be
+// got, watched or not.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/permits/{permit_uuid} (the `GetPermit` operationId).
 func (c *Client) GetPermit(ctx context.Context, permitUUID PermitUUID, params *GetPermitParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5668,6 +5946,8 @@ func (c *Client) GetPermit(ctx context.Context, permitUUID PermitUUID, params *G
 //
 // Everything that changed on the permit since Plotwise first saw it, the latest first.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
 func (c *Client) ListPermitHistory(ctx context.Context, permitUUID PermitUUID, params *ListPermitHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListPermitHistoryRequest(c.Server, permitUUID, params)
@@ -5684,6 +5964,8 @@ func (c *Client) ListPermitHistory(ctx context.Context, permitUUID PermitUUID, p
 // ListNotes List a permit's notes
 //
 // Your organization's notes on a permit, the newest first.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/permits/{permit_uuid}/notes (the `ListNotes` operationId).
 func (c *Client) ListNotes(ctx context.Context, permitUUID PermitUUID, params *ListNotesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5702,6 +5984,8 @@ func (c *Client) ListNotes(ctx context.Context, permitUUID PermitUUID, params *L
 //
 // The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 // shows it has to render it safely.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5722,6 +6006,8 @@ func (c *Client) CreateNoteWithBody(ctx context.Context, permitUUID PermitUUID, 
 //
 // The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 // shows it has to render it safely.
+//
+// Needs the `write` permission.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -5745,6 +6031,8 @@ func (c *Client) CreateNote(ctx context.Context, permitUUID PermitUUID, params *
 // count as well, as far as their key was known; requests to
 // paths that do not exist do not.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/usage (the `ListUsage` operationId).
 func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListUsageRequest(c.Server, params)
@@ -5761,6 +6049,8 @@ func (c *Client) ListUsage(ctx context.Context, params *ListUsageParams, reqEdit
 // ListUsageEndpoints List the most called operations
 //
 // The operations that were called most, over whole days of your organization's time zone.
+//
+// Needs the `admin` permission.
 //
 // Corresponds with GET /v1/usage/endpoints (the `ListUsageEndpoints` operationId).
 func (c *Client) ListUsageEndpoints(ctx context.Context, params *ListUsageEndpointsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5779,6 +6069,8 @@ func (c *Client) ListUsageEndpoints(ctx context.Context, params *ListUsageEndpoi
 //
 // What went wrong most often, by status, error code and operation, over whole days of your organization's time zone.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/usage/errors (the `ListUsageErrors` operationId).
 func (c *Client) ListUsageErrors(ctx context.Context, params *ListUsageErrorsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListUsageErrorsRequest(c.Server, params)
@@ -5796,6 +6088,8 @@ func (c *Client) ListUsageErrors(ctx context.Context, params *ListUsageErrorsPar
 //
 // The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
 // permits with all their values; here is what your organization added to them.
+//
+// Needs the `read` permission.
 //
 // Corresponds with GET /v1/watchlist (the `ListWatchlist` operationId).
 func (c *Client) ListWatchlist(ctx context.Context, params *ListWatchlistParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -5816,6 +6110,8 @@ func (c *Client) ListWatchlist(ctx context.Context, params *ListWatchlistParams,
 // jurisdiction has a permit of that number. From then on its changes are yours to be told of.
 //
 // Adding what is there already changes nothing and answers 200 with the item as it is.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5839,6 +6135,8 @@ func (c *Client) AddWatchlistItemWithBody(ctx context.Context, params *AddWatchl
 //
 // Adding what is there already changes nothing and answers 200 with the item as it is.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -5859,6 +6157,8 @@ func (c *Client) AddWatchlistItem(ctx context.Context, params *AddWatchlistItemP
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
 // with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 // a body that breaks its schema is refused whole, with 422.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5881,6 +6181,8 @@ func (c *Client) BatchAddWatchlistItemsWithBody(ctx context.Context, params *Bat
 // with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 // a body that breaks its schema is refused whole, with 422.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
@@ -5900,6 +6202,8 @@ func (c *Client) BatchAddWatchlistItems(ctx context.Context, params *BatchAddWat
 //
 // Its slot is free again. Your notes on the permit stay.
 //
+// Needs the `write` permission.
+//
 // Corresponds with DELETE /v1/watchlist/{permit_uuid} (the `RemoveWatchlistItem` operationId).
 func (c *Client) RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *RemoveWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRemoveWatchlistItemRequest(c.Server, permitUUID, params)
@@ -5917,6 +6221,8 @@ func (c *Client) RemoveWatchlistItem(ctx context.Context, permitUUID PermitUUID,
 //
 // What your organization keeps with a permit that it watches.
 //
+// Needs the `read` permission.
+//
 // Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
 func (c *Client) GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, params *GetWatchlistItemParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetWatchlistItemRequest(c.Server, permitUUID, params)
@@ -5933,6 +6239,8 @@ func (c *Client) GetWatchlistItem(ctx context.Context, permitUUID PermitUUID, pa
 // UpdateWatchlistItemWithBody Change an item of the watchlist
 //
 // A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -5953,6 +6261,8 @@ func (c *Client) UpdateWatchlistItemWithBody(ctx context.Context, permitUUID Per
 //
 // A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
@@ -5972,6 +6282,8 @@ func (c *Client) UpdateWatchlistItem(ctx context.Context, permitUUID PermitUUID,
 //
 // Your organization's webhooks, the newest first. Secrets and the values of headers are not shown.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/webhooks (the `ListWebhooks` operationId).
 func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWebhooksRequest(c.Server, params)
@@ -5990,6 +6302,8 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 // The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 // what comes, this once. Give one of your own, or have one made.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6012,6 +6326,8 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 // what comes, this once. Give one of your own, or have one made.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -6031,6 +6347,8 @@ func (c *Client) CreateWebhook(ctx context.Context, params *CreateWebhookParams,
 //
 // Nothing is sent to it any more, also of what happened before.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
 func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, params *DeleteWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteWebhookRequest(c.Server, webhookID, params)
@@ -6047,6 +6365,8 @@ func (c *Client) DeleteWebhook(ctx context.Context, webhookID WebhookID, params 
 // GetWebhook Get a webhook
 //
 // A webhook of your organization, without its secret.
+//
+// Needs the `admin` permission.
 //
 // Corresponds with GET /v1/webhooks/{webhook_id} (the `GetWebhook` operationId).
 func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, params *GetWebhookParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
@@ -6066,6 +6386,8 @@ func (c *Client) GetWebhook(ctx context.Context, webhookID WebhookID, params *Ge
 // What is left out stays. `headers` replaces all of them; clear them with `{}`, the description with `""`. `paused` holds
 // back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 // anew.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6088,6 +6410,8 @@ func (c *Client) UpdateWebhookWithBody(ctx context.Context, webhookID WebhookID,
 // back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 // anew.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -6107,6 +6431,8 @@ func (c *Client) UpdateWebhook(ctx context.Context, webhookID WebhookID, params 
 //
 // Every event that was, or is to be, sent to the webhook, the newest first.
 //
+// Needs the `admin` permission.
+//
 // Corresponds with GET /v1/webhooks/{webhook_id}/deliveries (the `ListWebhookDeliveries` operationId).
 func (c *Client) ListWebhookDeliveries(ctx context.Context, webhookID WebhookID, params *ListWebhookDeliveriesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewListWebhookDeliveriesRequest(c.Server, webhookID, params)
@@ -6125,6 +6451,8 @@ func (c *Client) ListWebhookDeliveries(ctx context.Context, webhookID WebhookID,
 // Sends again, with the schedule of retries begun anew, what happened since a time and was exhausted or cancelled: up to
 // 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 // once more.
+//
+// Needs the `admin` permission.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6147,6 +6475,8 @@ func (c *Client) RecoverWebhookWithBody(ctx context.Context, webhookID WebhookID
 // 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 // once more.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type.
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -6167,6 +6497,8 @@ func (c *Client) RecoverWebhook(ctx context.Context, webhookID WebhookID, params
 // Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/rotate-secret (the `RotateWebhookSecret` operationId).
@@ -6186,6 +6518,8 @@ func (c *Client) RotateWebhookSecretWithBody(ctx context.Context, webhookID Webh
 //
 // Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6209,6 +6543,8 @@ func (c *Client) RotateWebhookSecret(ctx context.Context, webhookID WebhookID, p
 // carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 // one. A paused webhook can be tested.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type.
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
@@ -6230,6 +6566,8 @@ func (c *Client) TestWebhookWithBody(ctx context.Context, webhookID WebhookID, p
 // or `exhausted`, and the one attempt tells what was sent and what came back. A test event is signed like any other and
 // carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 // one. A paused webhook can be tested.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -10140,6 +10478,8 @@ type ClientWithResponsesInterface interface {
 	// Your organization's API keys, the newest first; revoked and expired ones too. The keys themselves are not shown:
 	// `prefix` and `last_four` tell them apart.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/api-keys (the `ListAPIKeys` operationId).
@@ -10150,6 +10490,8 @@ type ClientWithResponsesInterface interface {
 	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/api-keys (the `CreateAPIKey` operationId).
@@ -10159,6 +10501,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10171,6 +10515,8 @@ type ClientWithResponsesInterface interface {
 	// `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
 	// that stays good for a day at least.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
@@ -10179,6 +10525,8 @@ type ClientWithResponsesInterface interface {
 	// GetAPIKeyWithResponse Get an API key
 	//
 	// What a key may do, and when it was last used (known within seconds). A revoked key can be got too.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10191,6 +10539,8 @@ type ClientWithResponsesInterface interface {
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -10202,6 +10552,8 @@ type ClientWithResponsesInterface interface {
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -10210,6 +10562,8 @@ type ClientWithResponsesInterface interface {
 	// ListConditionsWithResponse List Portfolio conditions
 	//
 	// Your organization's conditions, the oldest first.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10224,6 +10578,8 @@ type ClientWithResponsesInterface interface {
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -10237,6 +10593,8 @@ type ClientWithResponsesInterface interface {
 	// A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 	// any order. A location matches within `radius_m` metres of its point.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -10246,6 +10604,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Permits that no other condition matches leave the portfolio.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
@@ -10254,6 +10614,8 @@ type ClientWithResponsesInterface interface {
 	// GetConditionWithResponse Get a Portfolio condition
 	//
 	// A condition with the number of permits that match it.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10265,6 +10627,8 @@ type ClientWithResponsesInterface interface {
 	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 	// permits are found anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -10275,6 +10639,8 @@ type ClientWithResponsesInterface interface {
 	// Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 	// permits are found anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -10283,6 +10649,8 @@ type ClientWithResponsesInterface interface {
 	// ListConditionPermitsWithResponse List a condition's permits
 	//
 	// The permits that match the condition, in the order in which they came to Plotwise.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10301,6 +10669,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/contacts (the `ListContacts` operationId).
@@ -10310,6 +10680,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// A contact by its id, or by one of those that were merged into it.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
@@ -10318,6 +10690,8 @@ type ClientWithResponsesInterface interface {
 	// ListDeliveriesWithResponse List deliveries
 	//
 	// Every event that was, or is to be, sent to one of your webhooks, the newest first.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10329,6 +10703,8 @@ type ClientWithResponsesInterface interface {
 	// A delivery with every attempt: what was sent, what came back, and how long it took. The values of your own headers are
 	// left out.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/deliveries/{delivery_id} (the `GetDelivery` operationId).
@@ -10339,6 +10715,8 @@ type ClientWithResponsesInterface interface {
 	// Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
 	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
@@ -10347,6 +10725,8 @@ type ClientWithResponsesInterface interface {
 	// ListEventTypesWithResponse List event types
 	//
 	// Every type of event, with the JSON Schema (2020-12) of its payload and an example.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10359,6 +10739,8 @@ type ClientWithResponsesInterface interface {
 	// before. They are kept for 30 days. Each `payload` is what webhooks get as their body. With `wait` the answer comes as
 	// soon as there is something new, or when that time is over.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/events (the `ListEvents` operationId).
@@ -10368,6 +10750,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/jurisdictions (the `ListJurisdictions` operationId).
@@ -10375,7 +10759,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetMeWithResponse Get the calling key
 	//
-	// The organization and the API key that make this request, and what both may do. Any key may ask.
+	// The organization and the API key that make this request, and what both may do.
+	//
+	// Any API key will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10386,6 +10772,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The note is gone for good.
 	//
+	// Needs the `write` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
@@ -10394,6 +10782,8 @@ type ClientWithResponsesInterface interface {
 	// GetNoteWithResponse Get a note
 	//
 	// A note of your organization.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10404,6 +10794,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The author stays who first wrote it; the audit log keeps who changed it.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
@@ -10412,6 +10804,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateNoteWithResponse Change a note
 	//
 	// The author stays who first wrote it; the audit log keeps who changed it.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10422,6 +10816,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// What your organization was told in the last 30 days, the newest first. Its owners and admins got the same by e-mail.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
@@ -10431,6 +10827,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// For all of your organization. One that was read before keeps its `read_at`.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/notifications/{notification_id}/read (the `ReadNotification` operationId).
@@ -10438,7 +10836,9 @@ type ClientWithResponsesInterface interface {
 
 	// GetOrganizationWithResponse Get the organization
 	//
-	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+	// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used.
+	//
+	// Any API key will do.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10455,6 +10855,8 @@ type ClientWithResponsesInterface interface {
 	// change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
 	// are not told of: compare with the whole list now and then.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/permits (the `ListPermits` operationId).
@@ -10469,6 +10871,8 @@ type ClientWithResponsesInterface interface {
 	// looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
 	// to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
@@ -10477,8 +10881,10 @@ type ClientWithResponsesInterface interface {
 	// GetPermitWithResponse Get a permit
 	//
 	// A permit with its parties, fees and inspections and the history of its status, and with what your organization keeps
-	// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any key with `read` may get any
-	// permit.
+	// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any permit can be
+	// got, watched or not.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10489,6 +10895,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Everything that changed on the permit since Plotwise first saw it, the latest first.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
@@ -10497,6 +10905,8 @@ type ClientWithResponsesInterface interface {
 	// ListNotesWithResponse List a permit's notes
 	//
 	// Your organization's notes on a permit, the newest first.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10508,6 +10918,8 @@ type ClientWithResponsesInterface interface {
 	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 	// shows it has to render it safely.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
@@ -10517,6 +10929,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 	// shows it has to render it safely.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10530,6 +10944,8 @@ type ClientWithResponsesInterface interface {
 	// count as well, as far as their key was known; requests to
 	// paths that do not exist do not.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/usage (the `ListUsage` operationId).
@@ -10538,6 +10954,8 @@ type ClientWithResponsesInterface interface {
 	// ListUsageEndpointsWithResponse List the most called operations
 	//
 	// The operations that were called most, over whole days of your organization's time zone.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10548,6 +10966,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// What went wrong most often, by status, error code and operation, over whole days of your organization's time zone.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/usage/errors (the `ListUsageErrors` operationId).
@@ -10557,6 +10977,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
 	// permits with all their values; here is what your organization added to them.
+	//
+	// Needs the `read` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10570,6 +10992,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Adding what is there already changes nothing and answers 200 with the item as it is.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -10582,6 +11006,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Adding what is there already changes nothing and answers 200 with the item as it is.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -10592,6 +11018,8 @@ type ClientWithResponsesInterface interface {
 	// Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
 	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 	// a body that breaks its schema is refused whole, with 422.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10604,6 +11032,8 @@ type ClientWithResponsesInterface interface {
 	// with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 	// a body that breaks its schema is refused whole, with 422.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
@@ -10612,6 +11042,8 @@ type ClientWithResponsesInterface interface {
 	// RemoveWatchlistItemWithResponse Take a permit off the watchlist
 	//
 	// Its slot is free again. Your notes on the permit stay.
+	//
+	// Needs the `write` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10622,6 +11054,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// What your organization keeps with a permit that it watches.
 	//
+	// Needs the `read` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
@@ -10630,6 +11064,8 @@ type ClientWithResponsesInterface interface {
 	// UpdateWatchlistItemWithBodyWithResponse Change an item of the watchlist
 	//
 	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+	//
+	// Needs the `write` permission.
 	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10640,6 +11076,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
 	//
+	// Needs the `write` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
@@ -10648,6 +11086,8 @@ type ClientWithResponsesInterface interface {
 	// ListWebhooksWithResponse List webhooks
 	//
 	// Your organization's webhooks, the newest first. Secrets and the values of headers are not shown.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10660,6 +11100,8 @@ type ClientWithResponsesInterface interface {
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 	// what comes, this once. Give one of your own, or have one made.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -10671,6 +11113,8 @@ type ClientWithResponsesInterface interface {
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 	// what comes, this once. Give one of your own, or have one made.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -10680,6 +11124,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Nothing is sent to it any more, also of what happened before.
 	//
+	// Needs the `admin` permission.
+	//
 	// Returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
@@ -10688,6 +11134,8 @@ type ClientWithResponsesInterface interface {
 	// GetWebhookWithResponse Get a webhook
 	//
 	// A webhook of your organization, without its secret.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10700,6 +11148,8 @@ type ClientWithResponsesInterface interface {
 	// back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 	// anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -10711,6 +11161,8 @@ type ClientWithResponsesInterface interface {
 	// back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 	// anew.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -10719,6 +11171,8 @@ type ClientWithResponsesInterface interface {
 	// ListWebhookDeliveriesWithResponse List a webhook's deliveries
 	//
 	// Every event that was, or is to be, sent to the webhook, the newest first.
+	//
+	// Needs the `admin` permission.
 	//
 	// Returns a wrapper object for the known response body format(s).
 	//
@@ -10731,6 +11185,8 @@ type ClientWithResponsesInterface interface {
 	// 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 	// once more.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -10742,6 +11198,8 @@ type ClientWithResponsesInterface interface {
 	// 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 	// once more.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -10752,6 +11210,8 @@ type ClientWithResponsesInterface interface {
 	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/rotate-secret (the `RotateWebhookSecret` operationId).
@@ -10761,6 +11221,8 @@ type ClientWithResponsesInterface interface {
 	//
 	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -10774,6 +11236,8 @@ type ClientWithResponsesInterface interface {
 	// carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 	// one. A paused webhook can be tested.
 	//
+	// Needs the `admin` permission.
+	//
 	// Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 	//
 	// Corresponds with POST /v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
@@ -10785,6 +11249,8 @@ type ClientWithResponsesInterface interface {
 	// or `exhausted`, and the one attempt tells what was sent and what came back. A test event is signed like any other and
 	// carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 	// one. A paused webhook can be tested.
+	//
+	// Needs the `admin` permission.
 	//
 	// Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 	//
@@ -22183,6 +22649,8 @@ func (r TestWebhookResponse) ContentType() string {
 // Your organization's API keys, the newest first; revoked and expired ones too. The keys themselves are not shown:
 // `prefix` and `last_four` tell them apart.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/api-keys (the `ListAPIKeys` operationId).
@@ -22199,6 +22667,8 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 // The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/api-keys (the `CreateAPIKey` operationId).
@@ -22214,6 +22684,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 //
 // The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22232,6 +22704,8 @@ func (c *ClientWithResponses) CreateAPIKeyWithResponse(ctx context.Context, para
 // `revoked_at`. Revoking it again changes nothing. An active admin key can only be revoked while there is another one
 // that stays good for a day at least.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/api-keys/{api_key_id} (the `RevokeAPIKey` operationId).
@@ -22246,6 +22720,8 @@ func (c *ClientWithResponses) RevokeAPIKeyWithResponse(ctx context.Context, apiK
 // GetAPIKeyWithResponse Get an API key
 //
 // What a key may do, and when it was last used (known within seconds). A revoked key can be got too.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22264,6 +22740,8 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, apiKeyI
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -22281,6 +22759,8 @@ func (c *ClientWithResponses) RotateAPIKeyWithBodyWithResponse(ctx context.Conte
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/api-keys/{api_key_id}/rotate (the `RotateAPIKey` operationId).
@@ -22295,6 +22775,8 @@ func (c *ClientWithResponses) RotateAPIKeyWithResponse(ctx context.Context, apiK
 // ListConditionsWithResponse List Portfolio conditions
 //
 // Your organization's conditions, the oldest first.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22315,6 +22797,8 @@ func (c *ClientWithResponses) ListConditionsWithResponse(ctx context.Context, pa
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -22334,6 +22818,8 @@ func (c *ClientWithResponses) CreateConditionWithBodyWithResponse(ctx context.Co
 // A license is compared as text, without case: leading zeros count. A person matches where all the words of the name occur, in
 // any order. A location matches within `radius_m` metres of its point.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/conditions (the `CreateCondition` operationId).
@@ -22349,6 +22835,8 @@ func (c *ClientWithResponses) CreateConditionWithResponse(ctx context.Context, p
 //
 // Permits that no other condition matches leave the portfolio.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/conditions/{condition_id} (the `DeleteCondition` operationId).
@@ -22363,6 +22851,8 @@ func (c *ClientWithResponses) DeleteConditionWithResponse(ctx context.Context, c
 // GetConditionWithResponse Get a Portfolio condition
 //
 // A condition with the number of permits that match it.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22380,6 +22870,8 @@ func (c *ClientWithResponses) GetConditionWithResponse(ctx context.Context, cond
 // Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 // permits are found anew.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -22396,6 +22888,8 @@ func (c *ClientWithResponses) UpdateConditionWithBodyWithResponse(ctx context.Co
 // Only fields that the condition's type has can be changed; the type itself cannot. When what it looks for changes, its
 // permits are found anew.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/conditions/{condition_id} (the `UpdateCondition` operationId).
@@ -22410,6 +22904,8 @@ func (c *ClientWithResponses) UpdateConditionWithResponse(ctx context.Context, c
 // ListConditionPermitsWithResponse List a condition's permits
 //
 // The permits that match the condition, in the order in which they came to Plotwise.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22434,6 +22930,8 @@ func (c *ClientWithResponses) ListConditionPermitsWithResponse(ctx context.Conte
 //
 // Contacts follow the watchlist at once, and an import of permits or a large new condition within seconds.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/contacts (the `ListContacts` operationId).
@@ -22449,6 +22947,8 @@ func (c *ClientWithResponses) ListContactsWithResponse(ctx context.Context, para
 //
 // A contact by its id, or by one of those that were merged into it.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/contacts/{contact_id} (the `GetContact` operationId).
@@ -22463,6 +22963,8 @@ func (c *ClientWithResponses) GetContactWithResponse(ctx context.Context, contac
 // ListDeliveriesWithResponse List deliveries
 //
 // Every event that was, or is to be, sent to one of your webhooks, the newest first.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22480,6 +22982,8 @@ func (c *ClientWithResponses) ListDeliveriesWithResponse(ctx context.Context, pa
 // A delivery with every attempt: what was sent, what came back, and how long it took. The values of your own headers are
 // left out.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/deliveries/{delivery_id} (the `GetDelivery` operationId).
@@ -22496,6 +23000,8 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, deliv
 // Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
 // webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/deliveries/{delivery_id}/retry (the `RetryDelivery` operationId).
@@ -22510,6 +23016,8 @@ func (c *ClientWithResponses) RetryDeliveryWithResponse(ctx context.Context, del
 // ListEventTypesWithResponse List event types
 //
 // Every type of event, with the JSON Schema (2020-12) of its payload and an example.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22528,6 +23036,8 @@ func (c *ClientWithResponses) ListEventTypesWithResponse(ctx context.Context, pa
 // before. They are kept for 30 days. Each `payload` is what webhooks get as their body. With `wait` the answer comes as
 // soon as there is something new, or when that time is over.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/events (the `ListEvents` operationId).
@@ -22543,6 +23053,8 @@ func (c *ClientWithResponses) ListEventsWithResponse(ctx context.Context, params
 //
 // Every jurisdiction that Plotwise covers, by slug, with when it was last read and last changed.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/jurisdictions (the `ListJurisdictions` operationId).
@@ -22556,7 +23068,9 @@ func (c *ClientWithResponses) ListJurisdictionsWithResponse(ctx context.Context,
 
 // GetMeWithResponse Get the calling key
 //
-// The organization and the API key that make this request, and what both may do. Any key may ask.
+// The organization and the API key that make this request, and what both may do.
+//
+// Any API key will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22573,6 +23087,8 @@ func (c *ClientWithResponses) GetMeWithResponse(ctx context.Context, params *Get
 //
 // The note is gone for good.
 //
+// Needs the `write` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/notes/{note_id} (the `DeleteNote` operationId).
@@ -22587,6 +23103,8 @@ func (c *ClientWithResponses) DeleteNoteWithResponse(ctx context.Context, noteID
 // GetNoteWithResponse Get a note
 //
 // A note of your organization.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22603,6 +23121,8 @@ func (c *ClientWithResponses) GetNoteWithResponse(ctx context.Context, noteID No
 //
 // The author stays who first wrote it; the audit log keeps who changed it.
 //
+// Needs the `write` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/notes/{note_id} (the `UpdateNote` operationId).
@@ -22617,6 +23137,8 @@ func (c *ClientWithResponses) UpdateNoteWithBodyWithResponse(ctx context.Context
 // UpdateNoteWithResponse Change a note
 //
 // The author stays who first wrote it; the audit log keeps who changed it.
+//
+// Needs the `write` permission.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22633,6 +23155,8 @@ func (c *ClientWithResponses) UpdateNoteWithResponse(ctx context.Context, noteID
 //
 // What your organization was told in the last 30 days, the newest first. Its owners and admins got the same by e-mail.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/notifications (the `ListNotifications` operationId).
@@ -22648,6 +23172,8 @@ func (c *ClientWithResponses) ListNotificationsWithResponse(ctx context.Context,
 //
 // For all of your organization. One that was read before keeps its `read_at`.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/notifications/{notification_id}/read (the `ReadNotification` operationId).
@@ -22661,7 +23187,9 @@ func (c *ClientWithResponses) ReadNotificationWithResponse(ctx context.Context, 
 
 // GetOrganizationWithResponse Get the organization
 //
-// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used. Any key may ask.
+// The organization that the key belongs to: its plan, what the plan allows, and how much of that is used.
+//
+// Any API key will do.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22684,6 +23212,8 @@ func (c *ClientWithResponses) GetOrganizationWithResponse(ctx context.Context, p
 // change may be committed a moment after the instant that it bears.) Permits that leave the watchlist or the portfolio
 // are not told of: compare with the whole list now and then.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/permits (the `ListPermits` operationId).
@@ -22704,6 +23234,8 @@ func (c *ClientWithResponses) ListPermitsWithResponse(ctx context.Context, param
 // looks whole. An organization may run two exports at once on each server. Permits come in the order in which they came
 // to Plotwise, with `updated_since` in the order of their changes: one that changes meanwhile comes again.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/permits/export (the `ExportPermits` operationId).
@@ -22718,8 +23250,10 @@ func (c *ClientWithResponses) ExportPermitsWithResponse(ctx context.Context, par
 // GetPermitWithResponse Get a permit
 //
 // A permit with its parties, fees and inspections and the history of its status, and with what your organization keeps
-// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any key with `read` may get any
-// permit.
+// with it: notes, tags, its place on the watchlist, and the conditions that it matches. Any permit can be
+// got, watched or not.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22736,6 +23270,8 @@ func (c *ClientWithResponses) GetPermitWithResponse(ctx context.Context, permitU
 //
 // Everything that changed on the permit since Plotwise first saw it, the latest first.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/permits/{permit_uuid}/history (the `ListPermitHistory` operationId).
@@ -22750,6 +23286,8 @@ func (c *ClientWithResponses) ListPermitHistoryWithResponse(ctx context.Context,
 // ListNotesWithResponse List a permit's notes
 //
 // Your organization's notes on a permit, the newest first.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22767,6 +23305,8 @@ func (c *ClientWithResponses) ListNotesWithResponse(ctx context.Context, permitU
 // The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 // shows it has to render it safely.
 //
+// Needs the `write` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/permits/{permit_uuid}/notes (the `CreateNote` operationId).
@@ -22782,6 +23322,8 @@ func (c *ClientWithResponses) CreateNoteWithBodyWithResponse(ctx context.Context
 //
 // The permit has to be tracked: on the watchlist or in the portfolio. The text is Markdown, kept as it is sent: whoever
 // shows it has to render it safely.
+//
+// Needs the `write` permission.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22801,6 +23343,8 @@ func (c *ClientWithResponses) CreateNoteWithResponse(ctx context.Context, permit
 // count as well, as far as their key was known; requests to
 // paths that do not exist do not.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/usage (the `ListUsage` operationId).
@@ -22815,6 +23359,8 @@ func (c *ClientWithResponses) ListUsageWithResponse(ctx context.Context, params 
 // ListUsageEndpointsWithResponse List the most called operations
 //
 // The operations that were called most, over whole days of your organization's time zone.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22831,6 +23377,8 @@ func (c *ClientWithResponses) ListUsageEndpointsWithResponse(ctx context.Context
 //
 // What went wrong most often, by status, error code and operation, over whole days of your organization's time zone.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/usage/errors (the `ListUsageErrors` operationId).
@@ -22846,6 +23394,8 @@ func (c *ClientWithResponses) ListUsageErrorsWithResponse(ctx context.Context, p
 //
 // The items of the watchlist, in the order in which the permits came to Plotwise. `GET /v1/permits` lists the same
 // permits with all their values; here is what your organization added to them.
+//
+// Needs the `read` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22865,6 +23415,8 @@ func (c *ClientWithResponses) ListWatchlistWithResponse(ctx context.Context, par
 //
 // Adding what is there already changes nothing and answers 200 with the item as it is.
 //
+// Needs the `write` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -22883,6 +23435,8 @@ func (c *ClientWithResponses) AddWatchlistItemWithBodyWithResponse(ctx context.C
 //
 // Adding what is there already changes nothing and answers 200 with the item as it is.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/watchlist (the `AddWatchlistItem` operationId).
@@ -22899,6 +23453,8 @@ func (c *ClientWithResponses) AddWatchlistItemWithResponse(ctx context.Context, 
 // Up to 100 permits in one request. Each is added, or not, on its own: the answer has a result for each, in their order,
 // with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 // a body that breaks its schema is refused whole, with 422.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22917,6 +23473,8 @@ func (c *ClientWithResponses) BatchAddWatchlistItemsWithBodyWithResponse(ctx con
 // with the status that `POST /v1/watchlist` would have had. The request as a whole answers 200 whatever the results; only
 // a body that breaks its schema is refused whole, with 422.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/watchlist/batch (the `BatchAddWatchlistItems` operationId).
@@ -22931,6 +23489,8 @@ func (c *ClientWithResponses) BatchAddWatchlistItemsWithResponse(ctx context.Con
 // RemoveWatchlistItemWithResponse Take a permit off the watchlist
 //
 // Its slot is free again. Your notes on the permit stay.
+//
+// Needs the `write` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -22947,6 +23507,8 @@ func (c *ClientWithResponses) RemoveWatchlistItemWithResponse(ctx context.Contex
 //
 // What your organization keeps with a permit that it watches.
 //
+// Needs the `read` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with GET /v1/watchlist/{permit_uuid} (the `GetWatchlistItem` operationId).
@@ -22961,6 +23523,8 @@ func (c *ClientWithResponses) GetWatchlistItemWithResponse(ctx context.Context, 
 // UpdateWatchlistItemWithBodyWithResponse Change an item of the watchlist
 //
 // A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
+//
+// Needs the `write` permission.
 //
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
@@ -22977,6 +23541,8 @@ func (c *ClientWithResponses) UpdateWatchlistItemWithBodyWithResponse(ctx contex
 //
 // A field that is left out stays as it is. `tags: []` clears the tags, `priority: none` the priority.
 //
+// Needs the `write` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/watchlist/{permit_uuid} (the `UpdateWatchlistItem` operationId).
@@ -22991,6 +23557,8 @@ func (c *ClientWithResponses) UpdateWatchlistItemWithResponse(ctx context.Contex
 // ListWebhooksWithResponse List webhooks
 //
 // Your organization's webhooks, the newest first. Secrets and the values of headers are not shown.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23009,6 +23577,8 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 // what comes, this once. Give one of your own, or have one made.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -23026,6 +23596,8 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
 // what comes, this once. Give one of your own, or have one made.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks (the `CreateWebhook` operationId).
@@ -23041,6 +23613,8 @@ func (c *ClientWithResponses) CreateWebhookWithResponse(ctx context.Context, par
 //
 // Nothing is sent to it any more, also of what happened before.
 //
+// Needs the `admin` permission.
+//
 // Returns a wrapper object for the known response body format(s).
 //
 // Corresponds with DELETE /v1/webhooks/{webhook_id} (the `DeleteWebhook` operationId).
@@ -23055,6 +23629,8 @@ func (c *ClientWithResponses) DeleteWebhookWithResponse(ctx context.Context, web
 // GetWebhookWithResponse Get a webhook
 //
 // A webhook of your organization, without its secret.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23073,6 +23649,8 @@ func (c *ClientWithResponses) GetWebhookWithResponse(ctx context.Context, webhoo
 // back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 // anew.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -23090,6 +23668,8 @@ func (c *ClientWithResponses) UpdateWebhookWithBodyWithResponse(ctx context.Cont
 // back what happens from now on; `active` sends again, also after the webhook was disabled, and failures are counted
 // anew.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with PATCH /v1/webhooks/{webhook_id} (the `UpdateWebhook` operationId).
@@ -23104,6 +23684,8 @@ func (c *ClientWithResponses) UpdateWebhookWithResponse(ctx context.Context, web
 // ListWebhookDeliveriesWithResponse List a webhook's deliveries
 //
 // Every event that was, or is to be, sent to the webhook, the newest first.
+//
+// Needs the `admin` permission.
 //
 // Returns a wrapper object for the known response body format(s).
 //
@@ -23122,6 +23704,8 @@ func (c *ClientWithResponses) ListWebhookDeliveriesWithResponse(ctx context.Cont
 // 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 // once more.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -23139,6 +23723,8 @@ func (c *ClientWithResponses) RecoverWebhookWithBodyWithResponse(ctx context.Con
 // 20 a second, so that an endpoint that is just back can keep up, and 20,000 at most. While `remaining` is not 0, call it
 // once more.
 //
+// Needs the `admin` permission.
+//
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/recover (the `RecoverWebhook` operationId).
@@ -23155,6 +23741,8 @@ func (c *ClientWithResponses) RecoverWebhookWithResponse(ctx context.Context, we
 // Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/rotate-secret (the `RotateWebhookSecret` operationId).
@@ -23170,6 +23758,8 @@ func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx contex
 //
 // Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //
@@ -23189,6 +23779,8 @@ func (c *ClientWithResponses) RotateWebhookSecretWithResponse(ctx context.Contex
 // carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 // one. A paused webhook can be tested.
 //
+// Needs the `admin` permission.
+//
 // Takes any type of body and a specified content type, and returns a wrapper object for the known response body format(s).
 //
 // Corresponds with POST /v1/webhooks/{webhook_id}/test (the `TestWebhook` operationId).
@@ -23206,6 +23798,8 @@ func (c *ClientWithResponses) TestWebhookWithBodyWithResponse(ctx context.Contex
 // or `exhausted`, and the one attempt tells what was sent and what came back. A test event is signed like any other and
 // carries the header `Plotwise-Test: true`; it is not in the feed, and a webhook is not disabled for what it answers to
 // one. A paused webhook can be tested.
+//
+// Needs the `admin` permission.
 //
 // Takes a body of the `application/json` content type, and returns a wrapper object for the known response body format(s).
 //

@@ -20,7 +20,7 @@ const mainFile = "openapi.yaml"
 
 // Bundle merges every .yaml file of files into one OpenAPI document: openapi.yaml first, then the resources by name.
 // Mappings are merged key by key with order and comments kept, sequences are joined; a key that two files give
-// a value is an error that names both. What x-common says once is written out. References must be local (#/…), so that
+// a value is an error that names both. What x-common says once is written out, and so is the permission that an operation needs, in its description. References must be local (#/…), so that
 // the bundle is all there is.
 func Bundle(files fs.FS) (*yaml.Node, error) {
 	names, err := fs.Glob(files, "*.yaml")
@@ -47,6 +47,7 @@ func Bundle(files fs.FS) (*yaml.Node, error) {
 		}
 	}
 	writeOutCommon(root)
+	writeOutPermissions(root)
 	return root, checkReferences(root)
 }
 

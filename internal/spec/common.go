@@ -87,3 +87,26 @@ func eachValue(object *yaml.Node, visit func(value *yaml.Node)) {
 		visit(object.Content[i])
 	}
 }
+
+// writeOutPermissions adds to every operation's description which permission it needs.
+func writeOutPermissions(root *yaml.Node) {
+	NewDocument(root).eachOperation(func(op *yaml.Node) {
+		description, note := lookup(op, "description"), permissionNote(op)
+		if description != nil && note != "" {
+			description.Value = strings.TrimRight(description.Value, "\n") + note
+			description.Style = yaml.LiteralStyle
+		}
+	})
+}
+
+// permissionNote returns the paragraph that says which permission an operation needs; "" where its security says nothing.
+func permissionNote(op *yaml.Node) string {
+	security := lookup(op, "security")
+	if security == nil || len(security.Content) == 0 || lookup(security.Content[0], "apiKey") == nil {
+		return ""
+	}
+	if needed := permission(op); needed != "" {
+		return "\n\nNeeds the `" + needed + "` permission.\n"
+	}
+	return "\n\nAny API key will do.\n"
+}

@@ -123,3 +123,45 @@ paths:
 		}
 	}
 }
+
+func TestBundle_permissions(t *testing.T) {
+	root := bundle(t, files("openapi.yaml", `paths:
+  /a:
+    get: {operationId: listThings, description: Every thing., security: [{apiKey: [read]}]}
+    post:
+      operationId: createThing
+      description: |
+        A thing.
+
+        And more.
+      security: [{apiKey: []}]
+    patch: {description: Without security.}
+    delete: {security: [{apiKey: [read]}]}
+webhooks:
+  a: {post: {description: An event.}}
+`))
+	got, err := spec.YAML(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `paths:
+  /a:
+    get: {operationId: listThings, description: "Every thing.\n\nNeeds the `+"`read`"+` permission.\n", security: [{apiKey: [read]}]}
+    post:
+      operationId: createThing
+      description: |
+        A thing.
+
+        And more.
+
+        Any API key will do.
+      security: [{apiKey: []}]
+    patch: {description: Without security.}
+    delete: {security: [{apiKey: [read]}]}
+webhooks:
+  a: {post: {description: An event.}}
+`
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Errorf("bundle (-want +got):\n%s", diff)
+	}
+}

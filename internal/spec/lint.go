@@ -14,6 +14,8 @@ var (
 	operationID = regexp.MustCompile(`^(get|list|create|update|delete|add|remove|batch|rotate|revoke|test|retry|recover|read|export)[A-Z][A-Za-z]*$`)
 	permissions = []string{"read", "write", "admin"}
 	methods     = []string{"get", "post", "put", "patch", "delete"}
+
+	permissionByHand = regexp.MustCompile("(?i)needs the [a-z`]+ permission|any (API )?key")
 )
 
 // Lint holds the document against the project's rules for it (each rule's function says which) and returns every
@@ -81,6 +83,9 @@ func (l *linter) operation(op *yaml.Node, method, at string) {
 		l.report(at, "needs exactly one tag")
 	}
 	l.permission(op, at)
+	if d := lookup(op, "description"); d != nil && permissionByHand.MatchString(strings.TrimSuffix(d.Value, permissionNote(op))) {
+		l.report(at, "the description must not say which permission is needed: the bundle adds that")
+	}
 	l.failures(op, method, at)
 	if body := lookup(op, "requestBody"); body != nil && method == "get" {
 		l.report(at, "GET takes no requestBody")
@@ -147,7 +152,13 @@ func (l *linter) content(n *yaml.Node, at string) {
 // schemas checks every schema of the document: those of components, and those of parameters and headers.
 func (l *linter) schemas() {
 	walk(l.root, "#", func(n *yaml.Node, at string) {
+		if lookup(n, "in") != nil && lookup(n, "schema") != nil && lookup(n, "description") == nil {
+			l.report(at, "the parameter needs a description")
+		}
 		if strings.HasPrefix(at, "#/components/schemas/") && strings.Count(at, "/") == 3 {
+			if !l.described(n) {
+				l.report(at, "the schema needs a description")
+			}
 			l.schema(n, at)
 		} else if strings.HasSuffix(at, "/schema") && !strings.Contains(at, "/schemas/") {
 			l.schema(n, at)
@@ -174,7 +185,11 @@ func (l *linter) schema(n *yaml.Node, at string) {
 		case child == nil:
 		case key == "properties":
 			for i := 0; i < len(child.Content); i += 2 {
-				l.schema(child.Content[i+1], at+"/properties/"+escape(child.Content[i].Value))
+				place := at + "/properties/" + escape(child.Content[i].Value)
+				if !l.described(child.Content[i+1]) {
+					l.report(place, "the property needs a description")
+				}
+				l.schema(child.Content[i+1], place)
 			}
 		case child.Kind == yaml.SequenceNode:
 			for i, c := range child.Content {
@@ -184,6 +199,21 @@ func (l *linter) schema(n *yaml.Node, at string) {
 			l.schema(child, at+"/"+key)
 		}
 	}
+}
+
+// described reports whether a schema says what its values mean: itself, by the schema that it refers to or that of its items,
+// or by having one value alone.
+func (l *linter) described(n *yaml.Node) bool {
+	for _, key := range []string{"description", "const"} {
+		if lookup(n, key) != nil {
+			return true
+		}
+	}
+	if ref := lookup(n, "$ref"); ref != nil {
+		return l.described(resolve(l.root, ref.Value))
+	}
+	items := lookup(n, "items")
+	return items != nil && l.described(items)
 }
 
 // bounds wants a limit on every string (an enum, a const or a maxLength), array (maxItems) and number (both ends, and

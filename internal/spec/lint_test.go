@@ -24,7 +24,7 @@ paths:
       description: Every thing.
       security: [{apiKey: [read]}]
       parameters:
-        - {name: q, in: query, schema: {type: string, maxLength: 9}}
+        - {description: A word., name: q, in: query, schema: {type: string, maxLength: 9}}
       responses: {'200': {$ref: '#/components/responses/Things'}, '304': {}, '400': {}, '401': {}, '403': {}, '413': {}, '429': {}, '500': {}, '503': {}}
   /things/{id}:
     patch:
@@ -44,20 +44,22 @@ components:
     H: {schema: {type: string, maxLength: 9}}
   schemas:
     Thing:
+      description: A thing.
       type: object
       properties:
-        name: {type: [string, 'null'], maxLength: 9}
-        kind: {type: string, enum: [a, b]}
+        name: {description: Its name., type: [string, 'null'], maxLength: 9}
+        kind: {description: Its kind., type: string, enum: [a, b]}
         fixed: {type: string, const: a}
-        count: {type: integer, format: int32, minimum: 0, maximum: 9}
-        price: {type: number, format: double, minimum: 0, maximum: 9}
-        tags: {type: array, maxItems: 9, items: {type: string, maxLength: 9}}
+        count: {description: How many., type: integer, format: int32, minimum: 0, maximum: 9}
+        price: {description: For how much., type: number, format: double, minimum: 0, maximum: 9}
+        tags: {description: Its tags., type: array, maxItems: 9, items: {type: string, maxLength: 9}}
         a/b: {$ref: '#/components/schemas/Word'}
-        more: {type: object, additionalProperties: {type: string, maxLength: 9}}
-        either: {oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}}
-        all: {allOf: [{$ref: '#/components/schemas/Word'}, {type: string, maxLength: 5}]}
-        content: {type: boolean}
-    Word: {type: string, maxLength: 9}
+        more: {description: The rest., type: object, additionalProperties: {type: string, maxLength: 9}}
+        either: {description: One of some., oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}}
+        all: {description: All of some., allOf: [{$ref: '#/components/schemas/Word'}, {type: string, maxLength: 5}]}
+        content: {description: Whether it is full., type: boolean}
+        words: {type: array, maxItems: 9, items: {$ref: '#/components/schemas/Word'}}
+    Word: {type: string, maxLength: 9, description: A word.}
 `
 
 func TestLint_sound(t *testing.T) {
@@ -122,10 +124,10 @@ func TestLint(t *testing.T) {
 		},
 		{"parameter without a length", "q, in: query, schema: {type: string, maxLength: 9}", "q, in: query, schema: {type: string}", list + "/parameters/0/schema: a schema of type string needs maxLength"},
 		{"header without a length", "H: {schema: {type: string, maxLength: 9}}", "H: {schema: {type: string}}", "#/components/headers/H/schema: a schema of type string needs maxLength"},
-		{"string without a length", "Word: {type: string, maxLength: 9}", "Word: {type: string}", "#/components/schemas/Word: a schema of type string needs maxLength"},
+		{"string without a length", "Word: {type: string, maxLength: 9,", "Word: {type: string,", "#/components/schemas/Word: a schema of type string needs maxLength"},
 		{"string or null without a length", "type: [string, 'null'], maxLength: 9", "type: [string, 'null']", thing + "/name: a schema of type string needs maxLength"},
 		{"string with only an enum less", ", enum: [a, b]", "", thing + "/kind: a schema of type string needs maxLength"},
-		{"array without a length", "maxItems: 9, ", "", thing + "/tags: a schema of type array needs maxItems"},
+		{"array without a length", "maxItems: 9, items: {type", "items: {type", thing + "/tags: a schema of type array needs maxItems"},
 		{"array without items", ", items: {type: string, maxLength: 9}", "", thing + "/tags: a schema of type array needs items"},
 		{"items without a length", "items: {type: string, maxLength: 9}", "items: {type: string}", thing + "/tags/items: a schema of type string needs maxLength"},
 		{"integer without a format", "format: int32, ", "", thing + "/count: a schema of type integer needs format"},
@@ -136,12 +138,22 @@ func TestLint(t *testing.T) {
 		{"number without a maximum", "double, minimum: 0, maximum: 9", "double, minimum: 0", thing + "/price: a schema of type number needs maximum"},
 		{"const without a type", "{type: string, const: a}", "{const: a}", thing + "/fixed: const needs its type"},
 		{"oneOf without a discriminator", ", discriminator: {propertyName: kind}", "", thing + "/either: oneOf needs a discriminator"},
-		{"anyOf without a discriminator", "{oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}}", "{anyOf: []}", thing + "/either: anyOf needs a discriminator"},
+		{"anyOf without a discriminator", "oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}", "anyOf: []", thing + "/either: anyOf needs a discriminator"},
 		{"allOf", "maxLength: 5", "minLength: 5", thing + "/all/allOf/1: a schema of type string needs maxLength"},
 		{"oneOf", "oneOf: [{$ref: '#/components/schemas/Word'}]", "oneOf: [{type: string}]", thing + "/either/oneOf/0: a schema of type string needs maxLength"},
 		{"anyOf", "oneOf: [{$ref: '#/components/schemas/Word'}]", "anyOf: [{type: string}]", thing + "/either/anyOf/0: a schema of type string needs maxLength"},
 		{"additionalProperties", "additionalProperties: {type: string, maxLength: 9}", "additionalProperties: {type: string}", thing + "/more/additionalProperties: a schema of type string needs maxLength"},
-		{"name with a slash", "a/b: {$ref: '#/components/schemas/Word'}", "a/b: {type: string}", thing + "/a~1b: a schema of type string needs maxLength"},
+		{"parameter without a description", "{description: A word., name: q", "{name: q", list + "/parameters/0: the parameter needs a description"},
+		{"schema without a description", "      description: A thing.\n", "", "#/components/schemas/Thing: the schema needs a description"},
+		{"property without a description", "{description: Its name., type", "{type", thing + "/name: the property needs a description"},
+		{"items without a description", "{description: Its tags., type", "{type", thing + "/tags: the property needs a description"},
+		{
+			"reference without a description", ", description: A word.}", "}",
+			thing + "/a~1b: the property needs a description\n" + thing + "/words: the property needs a description\n#/components/schemas/Word: the schema needs a description",
+		},
+		{"permission by hand", "description: Every thing.", "description: Every thing. Needs the `read` permission.", list + ": the description must not say which permission is needed: the bundle adds that"},
+		{"any key by hand", "description: The thing.", "description: The thing. Any key may.", update + ": the description must not say which permission is needed: the bundle adds that"},
+		{"name with a slash", "a/b: {$ref: '#/components/schemas/Word'}", "a/b: {type: string, description: Slashed.}", thing + "/a~1b: a schema of type string needs maxLength"},
 	} {
 		if strings.Count(sound, c.old) != 1 {
 			t.Errorf("%s: %q stands %d times in the sound document, want 1", c.name, c.old, strings.Count(sound, c.old))
@@ -155,7 +167,7 @@ func TestLint(t *testing.T) {
 }
 
 func TestLint_each(t *testing.T) {
-	broken := strings.NewReplacer("openapi: 3.1.0", "openapi: 3.2.0", "listThings", "things", "Word: {type: string, maxLength: 9}", "Word: {type: string}").Replace(sound)
+	broken := strings.NewReplacer("openapi: 3.1.0", "openapi: 3.2.0", "listThings", "things", "Word: {type: string, maxLength: 9,", "Word: {type: string,").Replace(sound)
 	want := `#/openapi: must be 3.1.x
 #/paths/~1things/get: operationId "things": want a verb and a noun, such as listPermits
 #/components/schemas/Word: a schema of type string needs maxLength`
