@@ -2,6 +2,7 @@ package samples
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"go/format"
@@ -13,10 +14,10 @@ import (
 )
 
 // runner returns the command that runs a sample.
-type runner func(t *testing.T, j job) *exec.Cmd
+type runner func(ctx context.Context, j job) *exec.Cmd
 
-func bash(t *testing.T, j job) *exec.Cmd {
-	return exec.CommandContext(t.Context(), "bash", "-c", j.source)
+func bash(ctx context.Context, j job) *exec.Cmd {
+	return exec.CommandContext(ctx, "bash", "-c", j.source)
 }
 
 // compile vets the Go samples as they are, and builds them into one program, which runs the one that its argument names.
@@ -46,8 +47,8 @@ func compile(t *testing.T, jobs []job) runner {
 			t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, output)
 		}
 	}
-	return func(t *testing.T, j job) *exec.Cmd {
-		return exec.CommandContext(t.Context(), filepath.Join(dir, "run"), j.entry.ID)
+	return func(ctx context.Context, j job) *exec.Cmd {
+		return exec.CommandContext(ctx, filepath.Join(dir, "run"), j.entry.ID)
 	}
 }
 
@@ -68,10 +69,10 @@ func node(t *testing.T) runner {
 	if exec.CommandContext(t.Context(), "node", "--eval", "process.exit(parseInt(process.versions.node) >= 20 ? 0 : 1)").Run() != nil {
 		return nil
 	}
-	return func(t *testing.T, j job) *exec.Cmd {
-		dir := t.TempDir()
-		write(t, dir, "sample.mjs", j.source)
-		return exec.CommandContext(t.Context(), "node", filepath.Join(dir, "sample.mjs"))
+	dir := t.TempDir()
+	return func(ctx context.Context, j job) *exec.Cmd {
+		write(t, dir, j.entry.ID+".mjs", j.source)
+		return exec.CommandContext(ctx, "node", filepath.Join(dir, j.entry.ID+".mjs"))
 	}
 }
 
@@ -81,8 +82,8 @@ func python(t *testing.T) runner {
 	if exec.CommandContext(t.Context(), "python3", "-c", "import sys, httpx; sys.exit(sys.version_info < (3, 10))").Run() != nil {
 		return nil
 	}
-	return func(t *testing.T, j job) *exec.Cmd {
-		return exec.CommandContext(t.Context(), "python3", "-c", j.source)
+	return func(ctx context.Context, j job) *exec.Cmd {
+		return exec.CommandContext(ctx, "python3", "-c", j.source)
 	}
 }
 

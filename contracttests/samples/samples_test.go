@@ -42,7 +42,7 @@ func TestSamples_run(t *testing.T) {
 	ran := map[string]int{}
 	for _, j := range jobs {
 		if command := commands[j.lang]; command != nil {
-			t.Run(j.entry.ID+"/"+j.lang, func(t *testing.T) { w.run(t, j, command(t, j)) })
+			t.Run(j.entry.ID+"/"+j.lang, func(t *testing.T) { w.run(t, j, command(t.Context(), j)) })
 			ran[j.lang]++
 		}
 	}
@@ -126,6 +126,7 @@ func entries(t *testing.T, server string) []spec.Entry {
 }
 
 func (w *world) run(t *testing.T, j job, command *exec.Cmd) {
+	t.Helper()
 	e := j.entry
 	w.do(t, "POST", "/v1/watchlist", fmt.Sprintf(`{"permit_uuid": %q}`, w.permit)) // a sample before may have taken it off
 	live := w.replacer(t, e)

@@ -80,8 +80,11 @@ func TestPostman(t *testing.T) {
 	list, create, export, remove := c.Item[0].Item[0], c.Item[0].Item[1], c.Item[0].Item[2], c.Item[0].Item[3]
 	want := []field{
 		{Key: "q", Value: `it's "$5" & more`, Disabled: true, Description: "What to find."},
-		{Key: "kinds", Value: "a", Disabled: true}, {Key: "kinds", Value: "b", Disabled: true}, {Key: "words", Value: "c,d", Disabled: true},
-		{Key: "per_page", Value: "25", Disabled: true}, {Key: "page", Value: "3", Disabled: true},
+		{Key: "kinds", Value: "a", Disabled: true},
+		{Key: "kinds", Value: "b", Disabled: true},
+		{Key: "words", Value: "c,d", Disabled: true},
+		{Key: "per_page", Value: "25", Disabled: true},
+		{Key: "page", Value: "3", Disabled: true},
 	}
 	if diff := cmp.Diff(want, list.Request.URL.Query); diff != "" || list.Request.URL.Raw != "{{baseUrl}}/things" {
 		t.Errorf("query of %s (-want +got):\n%s", list.Request.URL.Raw, diff)

@@ -49,9 +49,13 @@ func Add(document *spec.Document) error {
 	if err != nil {
 		return err
 	}
+	templates, err := template.New("").Funcs(functions).ParseFS(files, "*.tmpl")
+	if err != nil {
+		return err
+	}
 	server := document.Info().Server
 	for _, e := range entries {
-		made, err := render(e, server)
+		made, err := render(templates, e, server)
 		if err != nil {
 			return fmt.Errorf("make the samples of %s: %w", e.ID, err)
 		}
@@ -62,12 +66,8 @@ func Add(document *spec.Document) error {
 	return nil
 }
 
-func render(e spec.Entry, server string) ([]spec.Sample, error) {
+func render(templates *template.Template, e spec.Entry, server string) ([]spec.Sample, error) {
 	c, err := newCall(e, server)
-	if err != nil {
-		return nil, err
-	}
-	templates, err := template.New("").Funcs(functions).ParseFS(files, "*.tmpl")
 	if err != nil {
 		return nil, err
 	}

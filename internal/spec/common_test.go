@@ -146,7 +146,7 @@ webhooks:
 	}
 	want := `paths:
   /a:
-    get: {operationId: listThings, description: "Every thing.\n\nNeeds the `+"`read`"+` permission.\n", security: [{apiKey: [read]}]}
+    get: {operationId: listThings, description: "Every thing.\n\nNeeds the ` + "`read`" + ` permission.\n", security: [{apiKey: [read]}]}
     post:
       operationId: createThing
       description: |
