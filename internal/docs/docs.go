@@ -16,6 +16,7 @@ import (
 	"github.com/vearutop/statigz"
 
 	"github.com/plotwise/plotwise/gen"
+	"github.com/plotwise/plotwise/internal/samples"
 	"github.com/plotwise/plotwise/internal/spec"
 	"github.com/plotwise/plotwise/internal/web"
 )
@@ -103,7 +104,9 @@ func (s *site) addSpecification(document *spec.Document) error {
 	}
 	s.add("/docs/openapi.yaml", "application/yaml", yamlText)
 	s.add("/docs/openapi.json", "application/json", jsonText)
-	return nil
+	collection, err := samples.Postman(document)
+	s.add("/docs/postman.json", "application/json", collection)
+	return err
 }
 
 // addAssets adds the styles and the scripts.
@@ -124,6 +127,19 @@ func (s *site) addAssets(*spec.Document) error {
 		s.add("/docs/"+name, web.MediaType(name), text)
 		return err
 	})
+}
+
+// addLLMs adds the overview for language models (llmstxt.org).
+func (s *site) addLLMs(document *spec.Document) error {
+	var guides []samples.Guide
+	for _, g := range s.groups {
+		for _, guide := range g.Guides {
+			guides = append(guides, samples.Guide{Title: guide.Title, URL: s.publicURL + guide.Path(), Summary: guide.Summary})
+		}
+	}
+	text, err := samples.LLMs(document, guides)
+	s.add("/docs/llms.txt", "text/plain; charset=utf-8", []byte(text))
+	return err
 }
 
 // render renders a page with the template of a name.
@@ -160,6 +176,9 @@ func (s *site) addPages(document *spec.Document) error {
 		for _, o := range t.Operations {
 			pages["operation.html"] = append(pages["operation.html"], page{Title: o.Summary, Summary: o.Summary, Path: o.Path(), Body: o})
 		}
+	}
+	if err := s.addLLMs(document); err != nil {
+		return err
 	}
 	for name, list := range pages {
 		for _, p := range list {

@@ -151,6 +151,8 @@ func (d *description) rules(s *schema) (found []string) {
 
 func span(say func(string, ...any), unit string, least, most *int) {
 	switch {
+	case least != nil && most != nil && *least == *most:
+		say("%d %s", *most, unit)
 	case least != nil && *least > 0 && most != nil:
 		say("%d to %d %s", *least, *most, unit)
 	case most != nil:

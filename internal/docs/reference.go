@@ -31,7 +31,6 @@ type operation struct {
 	Summary     string
 	Description string
 	Tag         string
-	Permission  string // that it needs; empty: any key will do
 	Parameters  []field
 	Body        []body
 	Answers     []answer
@@ -78,10 +77,6 @@ func (s *site) readReference(document *spec.Document) error {
 	if err := yaml.Unmarshal(text, &d); err != nil {
 		return fmt.Errorf("read the specification: %w", err)
 	}
-	permissions := map[string]string{}
-	for _, o := range document.Operations() {
-		permissions[o.ID] = o.Permission
-	}
 	for _, t := range d.Tags {
 		s.reference.Tags = append(s.reference.Tags, tag{Name: t.Name, Title: title(t.Name), Description: t.Description})
 	}
@@ -96,9 +91,8 @@ func (s *site) readReference(document *spec.Document) error {
 				if err != nil {
 					return fmt.Errorf("%s %s: %w", method.Key, path.Key, err)
 				}
-				o.Permission = permissions[o.OperationID]
 				if !strings.HasPrefix(path.Key, "/") {
-					o.Method, o.Tag, o.Permission = "", webhooksTag, ""
+					o.Method, o.Tag = "", webhooksTag
 				}
 				s.reference.add(o)
 				s.index.add(entry{Title: o.Summary, Path: o.Path(), Kind: strings.TrimSpace(o.Method + " " + o.Route), Text: o.Description + " " + o.OperationID})
