@@ -72,6 +72,22 @@ func Load(environ []string) (Config, error) {
 	return c, c.check()
 }
 
+// Variable is a variable of the environment as people read of it.
+type Variable struct {
+	Name    string
+	Default string // "" when there is none
+	Help    string
+}
+
+// Variables returns every variable, in the order of Config.
+func Variables() []Variable {
+	var found []Variable
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
+		found = append(found, Variable{Name: prefix + f.Tag.Get("env"), Default: f.Tag.Get("envDefault"), Help: f.Tag.Get("help")})
+	}
+	return found
+}
+
 // named says which variable cannot be read, rather than which field.
 func named(err error) error {
 	var all env.AggregateError

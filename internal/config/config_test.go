@@ -190,6 +190,30 @@ func TestNamed_other(t *testing.T) {
 	}
 }
 
+func TestVariables(t *testing.T) {
+	got := map[string]Variable{}
+	for _, v := range Variables() {
+		got[v.Name] = v
+	}
+	names := variables(t)
+	if len(got) != len(names) {
+		t.Errorf("Variables = %d of them, want %d", len(got), len(names))
+	}
+	for _, name := range names {
+		if got[name].Help == "" {
+			t.Errorf("Variables has no help for %s", name)
+		}
+	}
+	for _, want := range []Variable{
+		{"PLOTWISE_STATEMENT_TIMEOUT", "15s", "Time that one SQL statement may take."},
+		{"PLOTWISE_DATABASE_URL", "", "Postgres to use; empty: an embedded one is started in the data directory."},
+	} {
+		if got[want.Name] != want {
+			t.Errorf("Variables has %+v, want %+v", got[want.Name], want)
+		}
+	}
+}
+
 // variables returns the names of all variables in the order of their fields.
 func variables(t *testing.T) []string {
 	t.Helper()

@@ -21,7 +21,7 @@ import (
 	"github.com/plotwise/plotwise/internal/web"
 )
 
-//go:embed templates assets guides examples/*/main.go
+//go:embed templates assets guides examples alerts.yaml
 var files embed.FS
 
 // production is the URL that the specification and the guides are written with; a server puts its own in its place.

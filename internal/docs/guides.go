@@ -42,14 +42,14 @@ type group struct {
 // groupNames are the groups in the order of the navigation.
 var groupNames = []string{"Get started", "Concepts", "Webhooks", "Recipes", "Operate"}
 
-func (s *site) readGuides(*spec.Document) error {
+func (s *site) readGuides(document *spec.Document) error {
 	names, err := fs.Glob(files, "guides/*.md")
 	if err != nil {
 		return err
 	}
 	byGroup := map[string][]*guide{}
 	for _, name := range names {
-		g, err := s.readGuide(name)
+		g, err := s.readGuide(name, tables(document))
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -76,7 +76,7 @@ func (s *site) readGuides(*spec.Document) error {
 }
 
 // readGuide reads a guide, with this server's URL in the place of the one that it is written with.
-func (s *site) readGuide(name string) (*guide, error) {
+func (s *site) readGuide(name string, tables map[string]string) (*guide, error) {
 	text, err := files.ReadFile(name)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,10 @@ func (s *site) readGuide(name string) (*guide, error) {
 	if err := decoder.Decode(g); err != nil {
 		return nil, fmt.Errorf("read the head: %w", err)
 	}
-	body, err := include(parts[2])
+	if g.Title == "" || g.Summary == "" || g.Order < 1 {
+		return nil, fmt.Errorf("want a head with title, summary, group and order")
+	}
+	body, err := include(parts[2], tables)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +108,15 @@ func (s *site) local(text string) string { return strings.ReplaceAll(text, produ
 
 var inclusion = regexp.MustCompile(`(?m)^<<< (\S+)\n`)
 
-// include puts files in the place of the lines that name them.
-func include(text string) (string, error) {
+// include puts files below this directory, and tables by their names, in the place of the lines that name them.
+func include(text string, tables map[string]string) (string, error) {
 	var missing error
 	text = inclusion.ReplaceAllStringFunc(text, func(line string) string {
-		content, err := files.ReadFile(inclusion.FindStringSubmatch(line)[1])
+		name := inclusion.FindStringSubmatch(line)[1]
+		if table, ok := tables[name]; ok {
+			return table
+		}
+		content, err := files.ReadFile(name)
 		if err != nil {
 			missing = err
 		}

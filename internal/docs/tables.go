@@ -1,0 +1,45 @@
+package docs
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/plotwise/plotwise/internal/config"
+	"github.com/plotwise/plotwise/internal/spec"
+)
+
+// tables returns the tables, in Markdown, that guides place by a line such as <<< configuration: what the program says of
+// itself.
+func tables(document *spec.Document) map[string]string {
+	return map[string]string{"configuration": configuration(), "permissions": permissions(document)}
+}
+
+func configuration() string {
+	var b strings.Builder
+	b.WriteString("| Variable | Default | What |\n|---|---|---|\n")
+	for _, v := range config.Variables() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, quoted(v.Default), v.Help)
+	}
+	return b.String()
+}
+
+func permissions(document *spec.Document) string {
+	var b strings.Builder
+	b.WriteString("| Operation | Permission |\n|---|---|\n")
+	for _, o := range document.Operations() {
+		permission := "any key"
+		if o.Permission != "" {
+			permission = quoted(o.Permission)
+		}
+		fmt.Fprintf(&b, "| [`%s %s`](/docs/reference/%s) | %s |\n", o.Method, o.Path, o.ID, permission)
+	}
+	return b.String()
+}
+
+// quoted shows a word as code, and nothing as nothing.
+func quoted(text string) string {
+	if text == "" {
+		return ""
+	}
+	return "`" + text + "`"
+}
