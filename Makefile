@@ -19,7 +19,11 @@ tools: # What run and test need: Go and Postgres
 		else echo "Postgres is not installed: run  sudo apt-get install postgresql  or  brew install postgresql@17"; exit 1; fi; fi
 
 .PHONY: test-tools
-test-tools: # What the tests need besides: Redis
+test-tools: # What the tests need besides: jq, Redis
+	@command -v jq >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing jq …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq jq >/dev/null; \
+		else echo "jq is not installed: run  sudo apt-get install jq  or  brew install jq"; exit 1; fi; }
 	@command -v redis-server >/dev/null || { \
 		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 			echo "Installing Redis …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq redis-server >/dev/null; \

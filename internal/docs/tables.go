@@ -2,6 +2,7 @@ package docs
 
 import (
 	"fmt"
+	"html/template"
 	"strings"
 
 	"github.com/plotwise/plotwise/internal/config"
@@ -18,7 +19,7 @@ func configuration() string {
 	var b strings.Builder
 	b.WriteString("| Variable | Default | What |\n|---|---|---|\n")
 	for _, v := range config.Variables() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, quoted(v.Default), v.Help)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, quoted(v.Default), template.HTMLEscapeString(v.Help))
 	}
 	return b.String()
 }

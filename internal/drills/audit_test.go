@@ -18,7 +18,7 @@ import (
 func complete(t *testing.T, databaseURL string, arguments ...string) (code int, out, failure string) {
 	t.Helper()
 	cmd := exec.Command(binary, arguments...)
-	cmd.Env = environ("PLOTWISE_DATABASE_URL="+databaseURL, "PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
+	cmd.Env = environ("PLOTWISE_DATABASE_URL="+databaseURL, "PLOTWISE_SECRET_KEY="+secretKey)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	var exit *exec.ExitError

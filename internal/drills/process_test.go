@@ -22,6 +22,9 @@ const (
 	tick     = 10 * time.Millisecond
 )
 
+// secretKey is that of every server.
+const secretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
 // binary is the program, which TestMain builds.
 var binary string
 
@@ -109,7 +112,7 @@ func launch(t *testing.T, name, databaseURL, command string, settings ...string)
 	p.cmd.Stderr = file
 	p.cmd.Env = environ(append([]string{
 		"PLOTWISE_DATABASE_URL=" + databaseURL, "PLOTWISE_ADDR=127.0.0.1:0", "PLOTWISE_ADMIN_ADDR=none", "PLOTWISE_LOG_FORMAT=json",
-		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000", "PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000", "PLOTWISE_SECRET_KEY=" + secretKey,
 	}, settings...)...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -70,13 +70,26 @@ var server = sync.OnceValues(func() (func(database string) string, error) {
 // Postgres the test fails.
 func New(tb testing.TB) string {
 	tb.Helper()
-	return create(tb, true)
+	return create(tb, ensureTemplate)
+}
+
+// Copy returns the URL of a database with all that another one of this package holds, which is dropped when the test ends.
+// Nobody may be connected to the other one meanwhile.
+func Copy(tb testing.TB, of string) string {
+	tb.Helper()
+	u, err := url.Parse(of)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return create(tb, func(context.Context, *postgres.Conn, func(string) string) (string, error) {
+		return strings.TrimPrefix(u.Path, "/"), nil
+	})
 }
 
 // Empty returns the URL of a database without a schema, which is dropped when the test ends.
 func Empty(tb testing.TB) string {
 	tb.Helper()
-	return create(tb, false)
+	return create(tb, nil)
 }
 
 // Open returns a pool on a database of New, closed when the test ends.
@@ -96,7 +109,8 @@ func OpenURL(tb testing.TB, url string) *postgres.DB {
 	return db
 }
 
-func create(tb testing.TB, cloned bool) string {
+// create makes a database, a copy of the template unless that is nil.
+func create(tb testing.TB, template func(context.Context, *postgres.Conn, func(string) string) (string, error)) string {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -118,12 +132,12 @@ func create(tb testing.TB, cloned bool) string {
 			return err
 		}
 		statement := "create database " + name
-		if cloned {
-			template, err := ensureTemplate(ctx, conn, urlOf)
+		if template != nil {
+			of, err := template(ctx, conn, urlOf)
 			if err != nil {
 				return err
 			}
-			statement += " template " + template
+			statement += " template " + of
 		}
 		_, err := conn.ExecContext(ctx, statement)
 		return err
