@@ -163,8 +163,8 @@ func (s *site) addPages(document *spec.Document) error {
 	}
 	pages := map[string][]page{
 		"home.html":       {{Title: "Documentation", Summary: "Permits that tell you when they change: guides and reference of the Plotwise API.", Path: "/docs"}},
-		"errors.html":     {{Title: "Errors", Summary: "Every error code: what it means, and what to do.", Path: "/docs/errors", Body: codes}},
-		"reference.html":  {{Title: "API reference", Summary: "Every operation, with a form to try it.", Path: "/docs/reference"}},
+		"errors.html":     {{Title: "Error codes", Summary: "Every error code: what it means, and what to do.", Path: "/docs/errors", Body: codes}},
+		"reference.html":  {{Title: "Try the API", Summary: "Every operation, with a form to try it.", Path: "/docs/reference"}},
 		"operations.html": {{Title: "Operations", Summary: "Every operation of the API.", Path: "/docs/operations"}},
 	}
 	for _, g := range s.groups {

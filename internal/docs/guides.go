@@ -3,6 +3,7 @@ package docs
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -47,14 +48,15 @@ func (s *site) readGuides(document *spec.Document) error {
 	if err != nil {
 		return err
 	}
-	byGroup := map[string][]*guide{}
+	byGroup, made := map[string][]*guide{}, tables(document)
 	for _, name := range names {
-		g, err := s.readGuide(name, tables(document))
+		text, err := files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		g, err := s.readGuide(strings.TrimSuffix(path.Base(name), ".md"), string(text), made)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
-		}
-		if !slices.Contains(groupNames, g.Group) {
-			return fmt.Errorf("%s: the group %q is none of %q", name, g.Group, groupNames)
 		}
 		byGroup[g.Group] = append(byGroup[g.Group], g)
 	}
@@ -76,23 +78,22 @@ func (s *site) readGuides(document *spec.Document) error {
 }
 
 // readGuide reads a guide, with this server's URL in the place of the one that it is written with.
-func (s *site) readGuide(name string, tables map[string]string) (*guide, error) {
-	text, err := files.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	parts := strings.SplitN(string(text), "---\n", 3)
+func (s *site) readGuide(slug, text string, tables map[string]string) (*guide, error) {
+	parts := strings.SplitN(text, "---\n", 3)
 	if len(parts) != 3 || parts[0] != "" {
-		return nil, fmt.Errorf("want a head between two lines of ---")
+		return nil, errors.New("want a head between two lines of ---")
 	}
-	g := &guide{Slug: strings.TrimSuffix(path.Base(name), ".md")}
+	g := &guide{Slug: slug}
 	decoder := yaml.NewDecoder(strings.NewReader(parts[1]))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(g); err != nil {
 		return nil, fmt.Errorf("read the head: %w", err)
 	}
 	if g.Title == "" || g.Summary == "" || g.Order < 1 {
-		return nil, fmt.Errorf("want a head with title, summary, group and order")
+		return nil, errors.New("want a head with title, summary, group and order")
+	}
+	if !slices.Contains(groupNames, g.Group) {
+		return nil, fmt.Errorf("the group %q is none of %q", g.Group, groupNames)
 	}
 	body, err := include(parts[2], tables)
 	if err != nil {

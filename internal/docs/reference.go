@@ -74,7 +74,7 @@ func (s *site) readReference(document *spec.Document) error {
 		return err
 	}
 	var d description
-	if err := yaml.Unmarshal(text, &d); err != nil {
+	if err := yaml.Unmarshal([]byte(s.local(string(text))), &d); err != nil {
 		return fmt.Errorf("read the specification: %w", err)
 	}
 	for _, t := range d.Tags {
