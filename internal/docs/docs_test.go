@@ -6,14 +6,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 )
 
 const publicURL = "http://api.test"
 
+// made is one handler for all tests, as making it renders every page.
+var made = sync.OnceValues(func() (http.Handler, error) { return New(publicURL) })
+
 func newHandler(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := New(publicURL)
+	h, err := made()
 	if err != nil {
 		t.Fatal(err)
 	}
