@@ -21,7 +21,7 @@ import (
 	"github.com/plotwise/plotwise/internal/web"
 )
 
-//go:embed templates assets guides examples alerts.yaml
+//go:embed templates assets guides alerts.yaml examples/*/main.go examples/verify
 var files embed.FS
 
 // production is the URL that the specification and the guides are written with; a server puts its own in its place.

@@ -14,6 +14,7 @@ import (
 var foreign = []string{
 	"https://jqlang.org", "https://openapi-generator.tech", "https://github.com/oapi-codegen/oapi-codegen", "https://www.rfc-editor.org/rfc/rfc6901",
 	"https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/", "https://www.standardwebhooks.com", "https://permitdata.org",
+	"https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
 }
 
 var (
