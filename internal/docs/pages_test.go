@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -35,8 +36,19 @@ func hrefs(body string) (found []string) {
 	return found
 }
 
-// crawl returns every page and file that /docs leads to.
-func crawl(t *testing.T, h http.Handler) map[string]string {
+var (
+	crawled sync.Once
+	all     map[string]string
+)
+
+// crawl returns every page and file that /docs leads to. It looks once for all tests.
+func crawl(t *testing.T) map[string]string {
+	t.Helper()
+	crawled.Do(func() { all = follow(t, newHandler(t)) })
+	return all
+}
+
+func follow(t *testing.T, h http.Handler) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for next := []string{"/docs", "/docs/search?q=permit", "/docs/search?q=zzzz"}; len(next) > 0; next = next[1:] {
@@ -75,7 +87,7 @@ func pages(found map[string]string) map[string]string {
 }
 
 func TestPages_links(t *testing.T) {
-	found := crawl(t, newHandler(t))
+	found := crawl(t)
 	if len(found) < 80 {
 		t.Errorf("%d pages and files are found, want over 80", len(found))
 	}
@@ -114,7 +126,7 @@ func TestPages_links(t *testing.T) {
 }
 
 func TestPages_whole(t *testing.T) {
-	found := pages(crawl(t, newHandler(t)))
+	found := pages(crawl(t))
 	titles := map[string]string{}
 	for path, body := range found {
 		if n := strings.Count(body, "<h1"); n != 1 {
