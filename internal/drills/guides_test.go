@@ -89,13 +89,13 @@ type reader struct {
 	database  string
 	restored  string // an empty database
 	directory string
-	received  *receiver
+	received  *endpoint
 }
 
 // start starts a server on a copy of the demo's database, and a webhook's endpoint.
 func (d demo) start(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{demo: d, database: pgtest.Copy(t, d.url), restored: pgtest.Empty(t), directory: t.TempDir(), received: newReceiver(t)}
+	r := &reader{demo: d, database: pgtest.Copy(t, d.url), restored: pgtest.Empty(t), directory: t.TempDir(), received: newEndpoint(t)}
 	r.server = serveGuide(t, "guide", r.database)
 	for _, l := range r.server.lines(t) {
 		if l.Message == "metrics and pprof" {
@@ -115,8 +115,8 @@ func serveGuide(t *testing.T, name, database string) *process {
 	return p
 }
 
-// receiver is a webhook's endpoint, which takes everything.
-type receiver struct {
+// endpoint is a webhook's endpoint, which takes everything.
+type endpoint struct {
 	url string
 
 	mu   sync.Mutex
@@ -129,9 +129,9 @@ type taken struct {
 	body   []byte
 }
 
-func newReceiver(t *testing.T) *receiver {
+func newEndpoint(t *testing.T) *endpoint {
 	t.Helper()
-	r := &receiver{}
+	r := &endpoint{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		var body bytes.Buffer
 		_, _ = body.ReadFrom(request.Body) // what is cut off does not verify
@@ -146,7 +146,7 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 // last returns what came last.
-func (r *receiver) last() (taken, bool) {
+func (r *endpoint) last() (taken, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.took) == 0 {
