@@ -45,6 +45,10 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 	@$(GO) tool oapi-codegen --config openapi/codegen/server.yaml gen/openapi.yaml
 	@$(GO) tool oapi-codegen --config openapi/codegen/client.yaml gen/openapi.yaml
 
+.PHONY: sdks
+sdks: gen ## Generate what the SDKs have from the specification
+	@$(GO) run ./cmd/sdks sdk
+
 .PHONY: lint
 lint: ## Check style and layers
 	@command -v golangci-lint >/dev/null && golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \

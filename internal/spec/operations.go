@@ -190,6 +190,7 @@ func (d *Document) JSON() ([]byte, error) { return JSON(d.root) }
 type Webhook struct {
 	Name        string
 	Description string
+	Schema      string // the component that its payload is
 	Example     []byte // a payload, JSON
 }
 
@@ -210,7 +211,10 @@ func (d *Document) Webhooks() ([]Webhook, error) {
 		if err != nil {
 			return nil, err
 		}
-		found = append(found, Webhook{Name: list.Content[i].Value, Description: strings.TrimSpace(scalar(post, "description")), Example: example})
+		found = append(found, Webhook{
+			Name: list.Content[i].Value, Description: strings.TrimSpace(scalar(post, "description")), Example: example,
+			Schema: component(resolve(post, "#/requestBody/content/application~1json/schema")),
+		})
 	}
 	return found, nil
 }
@@ -258,7 +262,7 @@ func (c *closer) refer(ref string) *yaml.Node {
 }
 
 func lookupRef(n *yaml.Node) string {
-	if n.Kind != yaml.MappingNode {
+	if n == nil || n.Kind != yaml.MappingNode {
 		return ""
 	}
 	return scalar(n, "$ref")

@@ -33,13 +33,14 @@ type Tag struct {
 // Entry is an operation as its documentation tells of it.
 type Entry struct {
 	Operation
-	Tag         string
-	Summary     string
-	Description string     // Markdown
-	Arguments   []Argument // its parameters, as Parameters
-	Requests    []Example  // of its body
-	Answers     []Answer   // one for each status and media type
-	Samples     []Sample
+	Tag           string
+	Summary       string
+	Description   string     // Markdown
+	Arguments     []Argument // its parameters, as Parameters
+	Requests      []Example  // of its body
+	RequestSchema string     // the component that its body is; "" without one
+	Answers       []Answer   // one for each status and media type
+	Samples       []Sample
 }
 
 // Argument is a parameter as the documentation tells of it.
@@ -55,6 +56,7 @@ type Answer struct {
 	Status      string
 	Description string
 	MediaType   string // "" without a body
+	Schema      string // the component that the body is
 	File        string // the name that a file gets; "" when it is none
 	Common      bool   // every operation may answer so
 	Examples    []Example
@@ -123,6 +125,7 @@ func (d *Document) Entries() ([]Entry, error) {
 		if e.Requests, err = d.requests(node); err != nil {
 			return nil, err
 		}
+		e.RequestSchema = component(resolve(node, "#/requestBody/content/application~1json/schema"))
 		if e.Answers, err = d.answers(lookup(node, "responses")); err != nil {
 			return nil, err
 		}
@@ -185,6 +188,24 @@ func chooseSamples(arguments []Argument, chosen *yaml.Node) error {
 	return nil
 }
 
+// component returns the name of the component that a schema refers to.
+func component(schema *yaml.Node) string {
+	ref := lookupRef(schema)
+	return ref[strings.LastIndexByte(ref, '/')+1:]
+}
+
+// Data returns the component that data is in an envelope of that name, or that its items are when it is an array.
+func (d *Document) Data(envelope string) (name string, many bool, err error) {
+	data := resolve(d.root, "#/components/schemas/"+envelope+"/properties/data")
+	if data == nil {
+		return "", false, fmt.Errorf("the schema %s has no data", envelope)
+	}
+	if items := lookup(data, "items"); items != nil {
+		return component(items), true, nil
+	}
+	return component(data), false, nil
+}
+
 func (d *Document) requests(op *yaml.Node) ([]Example, error) {
 	media := resolve(op, "#/requestBody/content/application~1json")
 	if media == nil {
@@ -214,7 +235,7 @@ func (d *Document) answers(responses *yaml.Node) ([]Answer, error) {
 			continue
 		}
 		for j := 0; j < len(content.Content); j += 2 {
-			a.MediaType = content.Content[j].Value
+			a.MediaType, a.Schema = content.Content[j].Value, component(lookup(content.Content[j+1], "schema"))
 			var err error
 			if a.Examples, err = examples(content.Content[j+1]); err != nil {
 				return nil, err
