@@ -150,6 +150,10 @@ func (g *globals) portal(db *database) (http.Handler, error) {
 	return portal.New(portal.Options{
 		DB: db.DB, PublicURL: strings.TrimSuffix(g.config.PublicURL, "/"), Accounts: accounts.NewService(db.DB, now), Keys: apikeys.NewService(db.DB, now, newID),
 		Members: members.NewService(db.DB, now, newID), Organizations: organizations.NewService(db.DB, now, newID), Log: g.log, Now: now, NewID: newID,
+		Usage:         usage.NewService(db.DB, now),
+		Events:        events.NewFeed(db.DB, nil, now),
+		Deliveries:    deliveries.NewService(db.DB, nil, nil, nil, 0, now),
+		Notifications: notifications.NewService(db.DB, g.config.PublicURL, now, newID),
 	})
 }
 

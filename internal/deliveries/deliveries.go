@@ -120,6 +120,19 @@ func (s *Service) Get(ctx context.Context, organization, delivery uuid.UUID) (d 
 	return d, err
 }
 
+// Sent is a delivery with where it goes and what came of its last attempt.
+type Sent struct {
+	Delivery
+	URL    string `db:"url"`    // "" when the webhook was deleted
+	Status *int   `db:"status"` // nil when there was no attempt, or no answer
+	Error  string `db:"error"`  // one of outbound.Reason; "" when there was an answer
+}
+
+// OfEvent returns the deliveries of an organization's event: one for each webhook that is told of it.
+func (s *Service) OfEvent(ctx context.Context, organization, event uuid.UUID) ([]Sent, error) {
+	return listOfEvent(ctx, postgres.From(ctx, s.db), organization, event)
+}
+
 // keep is how long attempts are kept. Deliveries go with their events.
 const keep = 30 * 24 * time.Hour
 

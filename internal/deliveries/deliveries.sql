@@ -134,6 +134,18 @@ join events e on e.organization_id = d.organization_id and e.id = d.event_id
 where a.organization_id = $1 and a.delivery_id = $2
 order by a.number, a.id
 
+-- name: listOfEvent
+select d.id, d.webhook_id, d.event_id, e.type as event_type, d.test, d.state, d.reason, d.attempts, d.next_attempt_at, d.requested_at, d.created_at,
+       d.finished_at, coalesce(w.url, '') as url, a.status, coalesce(a.error, '') as error
+from deliveries d
+join events e on e.organization_id = d.organization_id and e.id = d.event_id
+left join webhooks w on w.organization_id = d.organization_id and w.id = d.webhook_id
+left join lateral (
+    select status, error from attempts where organization_id = d.organization_id and delivery_id = d.id order by number desc, id desc limit 1
+) a on true
+where d.organization_id = $1 and d.event_id = $2
+order by d.id
+
 -- name: webhookExists
 select exists (select from webhooks where organization_id = $1 and id = $2)
 

@@ -33,6 +33,7 @@ var (
 	finishSQL          = statements.Get("finish")
 	getSQL             = statements.Get("get")
 	listAttemptsSQL    = statements.Get("listAttempts")
+	listOfEventSQL     = statements.Get("listOfEvent")
 	webhookExistsSQL   = statements.Get("webhookExists")
 	getWebhookStateSQL = statements.Get("getWebhookState")
 	retrySQL           = statements.Get("retry")
@@ -297,4 +298,12 @@ func pruneAttempts(ctx context.Context, q postgres.Querier, before time.Time) (i
 		return 0, fmt.Errorf("delete old attempts: %w", err)
 	}
 	return result.RowsAffected()
+}
+
+func listOfEvent(ctx context.Context, q postgres.Querier, organization, event uuid.UUID) ([]Sent, error) {
+	var found []Sent
+	if err := q.SelectContext(ctx, &found, listOfEventSQL, organization, event); err != nil {
+		return nil, fmt.Errorf("list the deliveries of event %s: %w", event, err)
+	}
+	return found, nil
 }

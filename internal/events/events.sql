@@ -39,6 +39,23 @@ where organization_id = $1 and number > $2 and number <= $3 and (cardinality(cas
 order by number
 limit $5
 
+-- part: stored
+select id, coalesce(number, 0) as number, type, permit_uuid, body, created_at from events where organization_id = ?
+
+-- part: of_type
+and type = ?
+
+-- part: before
+and number < ?
+
+-- part: newest
+and number is not null
+order by number desc
+limit ?
+
+-- part: is
+and id = ?
+
 -- name: prune
 -- The counters are locked in the order of number; what another prune deletes is left to it.
 with old as (

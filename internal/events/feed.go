@@ -110,6 +110,31 @@ func expired(pruned int64) error {
 	}
 }
 
+// Stored is an event as people look at it.
+type Stored struct {
+	ID         uuid.UUID `db:"id"`
+	Number     int64     `db:"number"` // 0 of a test event
+	Type       string    `db:"type"`
+	PermitUUID uuid.UUID `db:"permit_uuid"`
+	Body       string    `db:"body"` // JSON
+	CreatedAt  time.Time `db:"created_at"`
+}
+
+// Newest returns the newest events of a type ("" for any), limit of them at most, and whether there are older ones. With
+// before it begins below that number.
+func (f *Feed) Newest(ctx context.Context, organization uuid.UUID, kind string, before *int64, limit int) (found []Stored, more bool, err error) {
+	found, err = listNewest(ctx, postgres.From(ctx, f.db), organization, kind, before, limit+1)
+	if len(found) > limit {
+		return found[:limit], true, err
+	}
+	return found, false, err
+}
+
+// Get returns an event, also one that was made to test a webhook, or NotFound.
+func (f *Feed) Get(ctx context.Context, organization, event uuid.UUID) (Stored, error) {
+	return get(ctx, postgres.From(ctx, f.db), organization, event)
+}
+
 // keep is how long events are kept.
 const keep = 30 * 24 * time.Hour
 

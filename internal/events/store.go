@@ -2,7 +2,9 @@ package events
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/lib/pq"
 
 	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
 )
 
 //go:embed events.sql
@@ -128,6 +131,36 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after
 	var found []Entry
 	if err := q.SelectContext(ctx, &found, listSQL, organization, after, last, pq.Array(append([]string{}, types...)), limit); err != nil {
 		return nil, fmt.Errorf("list events after %d: %w", after, err)
+	}
+	return found, nil
+}
+
+func listNewest(ctx context.Context, q postgres.Querier, organization uuid.UUID, kind string, before *int64, limit int) ([]Stored, error) {
+	var b postgres.Query
+	b.Add(statements.Part("stored"), organization)
+	if kind != "" {
+		b.Add(statements.Part("of_type"), kind)
+	}
+	if before != nil {
+		b.Add(statements.Part("before"), *before)
+	}
+	text, args := b.Add(statements.Part("newest"), limit).SQL()
+	var found []Stored
+	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
+		return nil, fmt.Errorf("list the newest events of organization %s: %w", organization, err)
+	}
+	return found, nil
+}
+
+func get(ctx context.Context, q postgres.Querier, organization, event uuid.UUID) (Stored, error) {
+	var b postgres.Query
+	text, args := b.Add(statements.Part("stored"), organization).Add(statements.Part("is"), event).SQL()
+	var found Stored
+	switch err := q.GetContext(ctx, &found, text, args...); {
+	case errors.Is(err, sql.ErrNoRows):
+		return found, problem.Missing("event")
+	case err != nil:
+		return found, fmt.Errorf("get event %s: %w", event, err)
 	}
 	return found, nil
 }

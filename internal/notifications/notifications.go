@@ -61,6 +61,11 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, state string
 		func() (int, error) { return count(ctx, q, organization, state, page.MaxDepth+1) })
 }
 
+// Unread returns how many of an organization's notifications are unread, up to most.
+func (s *Service) Unread(ctx context.Context, organization uuid.UUID, most int) (int, error) {
+	return count(ctx, postgres.From(ctx, s.db), organization, Unread, most)
+}
+
 // Read marks a notification as read, and returns it, or NotFound. One that was read before keeps its time.
 func (s *Service) Read(ctx context.Context, organization, notification uuid.UUID) (Notification, error) {
 	q := postgres.From(ctx, s.db)

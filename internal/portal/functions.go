@@ -16,14 +16,18 @@ import (
 // functions are what templates call.
 func (p *portal) functions() template.FuncMap {
 	return template.FuncMap{
-		"id":      id.Format,
-		"ago":     func(at any) string { return ago(p.Now(), at) },
-		"instant": instant,
-		"now":     p.Now,
-		"number":  number,
-		"has":     func(form url.Values, name, value string) bool { return slices.Contains(form[name], value) },
-		"join":    strings.Join,
-		"orgID":   func(u uuid.UUID) string { return id.Format(id.Organization, u) },
+		"id":           id.Format,
+		"ago":          func(at any) string { return ago(p.Now(), at) },
+		"instant":      instant,
+		"now":          p.Now,
+		"number":       number,
+		"has":          func(form url.Values, name, value string) bool { return slices.Contains(form[name], value) },
+		"join":         strings.Join,
+		"minute":       func(at time.Time) string { return at.UTC().Format("Jan 2, 15:04 UTC") },
+		"plus":         func(a, b int64) int64 { return a + b },
+		"hundreds":     func(n *int) int { return *n / 100 },
+		"milliseconds": milliseconds,
+		"orgID":        func(u uuid.UUID) string { return id.Format(id.Organization, u) },
 	}
 }
 
@@ -100,4 +104,17 @@ func number(n any) string {
 		text = text[:i] + "," + text[i:]
 	}
 	return text
+}
+
+// milliseconds returns a time with its unit; a dash for none.
+func milliseconds(n *float64) string {
+	switch {
+	case n == nil:
+		return "–"
+	case *n >= 1000:
+		return strconv.FormatFloat(*n/1000, 'f', 1, 64) + " s"
+	case *n >= 10:
+		return strconv.FormatFloat(*n, 'f', 0, 64) + " ms"
+	}
+	return strconv.FormatFloat(*n, 'f', 1, 64) + " ms"
 }

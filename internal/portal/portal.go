@@ -21,10 +21,14 @@ import (
 	"github.com/plotwise/plotwise/internal/accounts"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/audit"
+	"github.com/plotwise/plotwise/internal/deliveries"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/members"
+	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/ratelimit"
+	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/web"
 )
@@ -41,6 +45,11 @@ type Options struct {
 	Keys          *apikeys.Service
 	Members       *members.Service
 	Organizations *organizations.Service
+
+	Usage         *usage.Service
+	Events        *events.Feed
+	Deliveries    *deliveries.Service
+	Notifications *notifications.Service
 
 	Log   *slog.Logger
 	Now   func() time.Time
@@ -123,6 +132,7 @@ func (p *portal) routes() *http.ServeMux {
 	manage("POST /settings/developers/keys/{id}/rotate", p.rotateKey)
 	manage("GET /settings/developers/keys/{id}/revoke", p.confirmRevoke)
 	manage("POST /settings/developers/keys/{id}/revoke", p.revokeKey)
+	p.usageRoutes(mux)
 	open("/settings/", p.missing)
 	return mux
 }

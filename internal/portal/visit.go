@@ -28,6 +28,7 @@ type visit struct {
 	Email       string // "" of nobody
 	Memberships []accounts.Membership
 	Current     accounts.Membership // of the organization that is looked at
+	Unread      int                 // notifications, for those who manage
 }
 
 // handler answers a request, or returns why not.
@@ -120,7 +121,7 @@ func (p *portal) recognize(v *visit) error {
 			v.Current = m
 		}
 	}
-	return nil
+	return p.unread(v)
 }
 
 func (v *visit) redirect(to string) error {

@@ -23,6 +23,7 @@ var (
 	deleteMinutesSQL   = statements.Get("deleteMinutes")
 	deleteFlushesSQL   = statements.Get("deleteFlushes")
 	getOrganizationSQL = statements.Get("getOrganization")
+	peaksSQL           = statements.Get("peaks")
 )
 
 // insertFlush reports whether a process's batch of that number was not there yet.
@@ -154,6 +155,22 @@ func listFailures(ctx context.Context, q postgres.Querier, organization uuid.UUI
 	var found []Failure
 	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
 		return nil, fmt.Errorf("list the failures of organization %s: %w", organization, err)
+	}
+	return found, nil
+}
+
+// listPeaks returns the busiest minutes from one instant to another, by the first day of their periods.
+func listPeaks(ctx context.Context, q postgres.Querier, organization uuid.UUID, i Interval, from, to time.Time, zone string) (map[time.Time]Peak, error) {
+	var rows []struct {
+		Start time.Time `db:"start"`
+		Peak
+	}
+	if err := q.SelectContext(ctx, &rows, peaksSQL, organization, from, to, string(i), zone); err != nil {
+		return nil, fmt.Errorf("find the busiest minutes of organization %s: %w", organization, err)
+	}
+	found := map[time.Time]Peak{}
+	for _, row := range rows {
+		found[day(row.Start)] = row.Peak
 	}
 	return found, nil
 }

@@ -34,6 +34,12 @@ type Endpoint struct {
 	Counts
 }
 
+// Peak is the busiest minute of a period.
+type Peak struct {
+	At       time.Time `db:"at"` // its beginning; zero where nothing is known of the period's minutes
+	Requests int64     `db:"requests"`
+}
+
 // Failure is how often an operation failed in some way.
 type Failure struct {
 	Status    int    `db:"status"`
@@ -75,6 +81,25 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, interval Int
 	}
 	counted, total, err := listPeriods(ctx, q, organization, interval, r, f.KeyID)
 	return fill(interval, r, counted), total, r, err
+}
+
+// Peaks returns the busiest minute of every period in a range of List, of all keys together as they share the limit. Minutes
+// are kept for 35 days: it is the zero Peak for a period that lies before, or has no request.
+func (s *Service) Peaks(ctx context.Context, organization uuid.UUID, interval Interval, r Range) ([]Peak, error) {
+	zone, err := time.LoadLocation(r.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	midnight := func(d time.Time) time.Time { return time.Date(d.Year(), d.Month(), d.Day(), 0, 0, 0, 0, zone) }
+	found, err := listPeaks(ctx, postgres.From(ctx, s.db), organization, interval, midnight(r.From), midnight(r.To.AddDate(0, 0, 1)), r.TimeZone)
+	if err != nil {
+		return nil, err
+	}
+	var peaks []Peak
+	for _, p := range fill(interval, r, nil) {
+		peaks = append(peaks, found[p.Start])
+	}
+	return peaks, nil
 }
 
 // Endpoints returns the operations that were called most, limit of them at most, or the failures of List.

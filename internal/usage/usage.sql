@@ -35,6 +35,17 @@ where ctid = any(array(select ctid from usage_minutes where minute < $1 order by
 -- name: deleteFlushes
 delete from usage_flushes where flushed_at < $1
 
+-- name: peaks
+-- The busiest minute of each period, of all keys: they share the limit.
+with minutes as (
+    select minute, sum(requests) as requests from usage_minutes
+    where organization_id = $1 and minute >= $2 and minute < $3
+    group by minute
+)
+select distinct on (start) cast(date_trunc($4, minute at time zone $5) as date) as start, minute as at, requests
+from minutes
+order by start, requests desc, minute
+
 -- name: getOrganization
 select o.time_zone,
        cast($2 as uuid) is null or exists (select from api_keys k where k.organization_id = o.id and k.id = $2) as has_key
