@@ -57,7 +57,7 @@ func (s *Service) Memberships(ctx context.Context, email string) ([]Membership, 
 
 func normal(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// SignIn returns the address that an account has and when its password was set. It returns wrong_password for every pair
+// SignIn returns the address that an account has, in lower case. It returns wrong_password for every pair
 // that is not an account's, and takes as long for one as for the other.
 func (s *Service) SignIn(ctx context.Context, email, password string) (string, error) {
 	email = normal(email)
@@ -97,7 +97,7 @@ const (
 	longest  = 200
 )
 
-// SetPassword gives the account of an address a password. It returns invalid_body for one that is too short or too long.
+// SetPassword gives the account of an address a password; the links and sessions of before are over. It returns invalid_body for one that is too short or too long.
 func (s *Service) SetPassword(ctx context.Context, email, password string) error {
 	if n := utf8.RuneCountInString(password); n < shortest || n > longest {
 		return problem.Body(problem.Detail{Pointer: "/password", Code: "length", Message: "must have 12 to 200 characters; a few words in a row are good"})
@@ -127,6 +127,30 @@ func (s *Service) Link(ctx context.Context, email string, lifetime time.Duration
 	return token, insertLink(ctx, postgres.From(ctx, s.db), digest(token), normal(email), now, now.Add(lifetime))
 }
 
+// Invite returns the token of a link for somebody whom an organization's own people make a member; call it in the transaction
+// that does. Whoever gets the link acts as that address, so it returns member_elsewhere for one that belongs to another
+// organization, and ends whatever let somebody in as that address before.
+func (s *Service) Invite(ctx context.Context, organization uuid.UUID, email string, lifetime time.Duration) (token string, err error) {
+	email = normal(email)
+	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
+		if err := lockAddress(ctx, tx, email); err != nil {
+			return err
+		}
+		switch elsewhere, err := isElsewhere(ctx, tx, email, organization); {
+		case err != nil:
+			return err
+		case elsewhere:
+			return problem.New(problem.Conflict, "member_elsewhere", "Somebody with this address belongs to another organization. Ask support to add them to yours.")
+		}
+		if err := setPassword(ctx, tx, email, "", s.now()); err != nil {
+			return err
+		}
+		token, err = s.Link(postgres.WithTx(ctx, tx), email, lifetime)
+		return err
+	})
+	return token, err
+}
+
 func digest(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
@@ -143,7 +167,7 @@ func (s *Service) Use(ctx context.Context, token string) (email string, err erro
 	return useLink(ctx, postgres.From(ctx, s.db), digest(token), s.now())
 }
 
-// Prune deletes the links and the sessions that have expired.
+// Prune deletes the links and the sessions that are over for an hour: longer than any request that could still know them.
 func (s *Service) Prune(ctx context.Context) error {
-	return prune(ctx, s.db, s.now())
+	return prune(ctx, s.db, s.now().Add(-time.Hour))
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
 )
@@ -26,6 +28,11 @@ var (
 	useLinkSQL       = statements.Get("useLink")
 	pruneLinksSQL    = statements.Get("pruneLinks")
 	pruneSessionsSQL = statements.Get("pruneSessions")
+	lockAddressSQL   = statements.Get("lockAddress")
+	isElsewhereSQL   = statements.Get("isElsewhere")
+	findSessionSQL   = statements.Get("findSession")
+	commitSessionSQL = statements.Get("commitSession")
+	endSessionSQL    = statements.Get("endSession")
 )
 
 func memberships(ctx context.Context, q postgres.Querier, email string) ([]Membership, error) {
@@ -90,6 +97,44 @@ func prune(ctx context.Context, q postgres.Querier, before time.Time) error {
 		if _, err := q.ExecContext(ctx, statement, before); err != nil {
 			return fmt.Errorf("delete old links and sessions: %w", err)
 		}
+	}
+	return nil
+}
+
+func lockAddress(ctx context.Context, tx *postgres.Tx, email string) error {
+	if _, err := tx.ExecContext(ctx, lockAddressSQL, email); err != nil {
+		return fmt.Errorf("keep others from inviting an address: %w", err)
+	}
+	return nil
+}
+
+func isElsewhere(ctx context.Context, q postgres.Querier, email string, organization uuid.UUID) (found bool, err error) {
+	if err := q.GetContext(ctx, &found, isElsewhereSQL, email, organization); err != nil {
+		return false, fmt.Errorf("look for an address in other organizations: %w", err)
+	}
+	return found, nil
+}
+
+func findSession(ctx context.Context, q postgres.Querier, token string, at time.Time) (data []byte, found bool, err error) {
+	switch err := q.GetContext(ctx, &data, findSessionSQL, token, at); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("find a session: %w", err)
+	}
+	return data, true, nil
+}
+
+func commitSession(ctx context.Context, q postgres.Querier, token string, data []byte, expiry, at time.Time) error {
+	if _, err := q.ExecContext(ctx, commitSessionSQL, token, data, expiry, at); err != nil {
+		return fmt.Errorf("keep a session: %w", err)
+	}
+	return nil
+}
+
+func endSession(ctx context.Context, q postgres.Querier, token string, at time.Time) error {
+	if _, err := q.ExecContext(ctx, endSessionSQL, token, at); err != nil {
+		return fmt.Errorf("end a session: %w", err)
 	}
 	return nil
 }
