@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -89,10 +90,20 @@ func (s *server) meterRequest(c echo.Context, operation string, status int, star
 	})
 }
 
+// logged returns a path without what lets somebody in: a link's token.
+func logged(path string) string {
+	if strings.HasPrefix(path, links) {
+		return links + "…"
+	}
+	return path
+}
+
+const links = "/settings/link/"
+
 func attributes(c echo.Context, operation string, status int, took time.Duration) []slog.Attr {
 	r := c.Request()
 	attrs := []slog.Attr{
-		slog.String("request_id", requestID(c)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.String("request_id", requestID(c)), slog.String("method", r.Method), slog.String("path", logged(r.URL.Path)),
 		slog.Int("status", status), slog.Int64("bytes", c.Response().Size), slog.Float64("milliseconds", milliseconds(took)),
 		slog.String("remote", c.RealIP()),
 	}

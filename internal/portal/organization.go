@@ -45,7 +45,7 @@ func (p *portal) invite(v *visit) error {
 		if m, err = p.Members.Add(ctx, v.organizationID(), m); err != nil {
 			return err
 		}
-		link, err = p.Accounts.Link(ctx, m.Email, invitationLifetime)
+		link, err = p.Accounts.Invite(ctx, v.organizationID(), m.Email, invitationLifetime)
 		return err
 	})
 	page, pageErr := p.organizationPage(v)

@@ -3,17 +3,16 @@
 package portal
 
 import (
-	"database/sql"
 	"embed"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
-	"github.com/alexedwards/scs/postgresstore"
 	"github.com/alexedwards/scs/v2"
 	"github.com/google/uuid"
 
@@ -27,6 +26,7 @@ import (
 	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
@@ -80,34 +80,62 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	p := &portal{
-		Options: o, operations: operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID), sessions: newSessions(o.DB.DB.DB, o.PublicURL),
-		files: map[string]*web.File{},
+		Options: o, operations: operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID), files: map[string]*web.File{},
 	}
+	p.sessions = p.newSessions()
 	if err := p.parseTemplates(); err != nil {
 		return nil, err
 	}
 	if err := p.addFiles(); err != nil {
 		return nil, err
 	}
-	guarded := http.NewCrossOriginProtection().Handler(p.sessions.LoadAndSave(p.routes()))
-	return web.Secured(guarded), nil
+	guard, err := p.guard()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	for path, f := range p.files { // which need no session
+		mux.Handle("GET "+path, f)
+	}
+	mux.Handle("/", guard.Handler(p.sessions.LoadAndSave(p.routes())))
+	return web.Secured(mux), nil
+}
+
+// guard refuses what pages of other origins send (CSRF, CWE-352). A proxy may give requests another Host than browsers see.
+func (p *portal) guard() (*http.CrossOriginProtection, error) {
+	guard := http.NewCrossOriginProtection()
+	u, err := url.Parse(p.PublicURL)
+	if err == nil {
+		err = guard.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the public URL: %w", err)
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.fail(&visit{w: w, r: r}, problem.New(problem.Forbidden, "cross_origin", "This came from a page of another site, so nothing was done."))
+	}))
+	return guard, nil
+}
+
+// store is the part of scs's that is used: with contexts.
+type store struct {
+	scs.Store // nil
+	*accounts.Sessions
 }
 
 // newSessions keeps sessions in Postgres, under the hash of the cookie's value.
-func newSessions(db *sql.DB, publicURL string) *scs.SessionManager {
+func (p *portal) newSessions() *scs.SessionManager {
 	s := scs.New()
-	s.Store, s.HashTokenInStore = postgresstore.NewWithCleanupInterval(db, 0), true // accounts.Prune removes those that are over
+	s.Store, s.HashTokenInStore = store{Sessions: accounts.NewSessions(p.DB, p.Now)}, true
+	s.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { p.fail(&visit{w: w, r: r}, err) }
 	s.Lifetime, s.IdleTimeout = sessionLifetime, sessionIdle
 	s.Cookie.Name, s.Cookie.Path, s.Cookie.HttpOnly, s.Cookie.SameSite = "plotwise_session", "/settings", true, http.SameSiteLaxMode
-	s.Cookie.Secure = strings.HasPrefix(publicURL, "https:")
+	s.Cookie.Secure = strings.HasPrefix(p.PublicURL, "https:")
 	return s
 }
 
 func (p *portal) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for path, f := range p.files {
-		mux.Handle("GET "+path, f)
-	}
 	open := func(pattern string, h handler) { mux.Handle(pattern, p.anybody(h)) }
 	read := func(pattern string, h handler) { mux.Handle(pattern, p.members(h)) }
 	manage := func(pattern string, h handler) { mux.Handle(pattern, p.managers(h)) }
@@ -122,6 +150,7 @@ func (p *portal) routes() *http.ServeMux {
 	read("POST /settings/switch", p.switchOrganization)
 
 	read("GET /settings", p.redirect("/settings/developers"))
+	read("GET /settings/{$}", p.redirect("/settings/developers"))
 	read("GET /settings/organization", p.organization)
 	manage("POST /settings/organization/members", p.invite)
 

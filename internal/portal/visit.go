@@ -7,10 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -24,6 +24,8 @@ import (
 type visit struct {
 	w http.ResponseWriter
 	r *http.Request
+
+	loaded bool // the session is there
 
 	Email       string // "" of nobody
 	Memberships []accounts.Membership
@@ -53,7 +55,8 @@ func (v *visit) ctx() context.Context { return v.r.Context() }
 func (p *portal) anybody(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-		v := &visit{w: w, r: r}
+		w.Header().Set("Cache-Control", "no-store") // secrets may be on it, and others may sit down at the machine
+		v := &visit{w: w, r: r, loaded: true}
 		err := p.recognize(v) //nolint:contextcheck // the visit has it
 		if err == nil {
 			err = h(v)
@@ -69,7 +72,7 @@ func (p *portal) members(h handler) http.Handler {
 	return p.anybody(func(v *visit) error {
 		if v.Email == "" {
 			to := "/settings/sign-in"
-			if v.r.Method == http.MethodGet {
+			if v.r.Method == http.MethodGet || v.r.Method == http.MethodHead {
 				to += "?to=" + url.QueryEscape(v.r.URL.RequestURI())
 			}
 			return v.redirect(to)
@@ -92,7 +95,8 @@ func (p *portal) managers(h handler) http.Handler {
 const (
 	sessionEmail        = "email"
 	sessionOrganization = "organization"
-	sessionSince        = "since" // when they signed in
+	sessionSince        = "since"   // when they signed in
+	sessionByLink       = "by_link" // without a password, which they may set without knowing the old one
 	sessionFlash        = "flash"
 )
 
@@ -146,7 +150,9 @@ func (p *portal) show(v *visit, name string, w view) error {
 
 func (p *portal) answer(v *visit, status int, name string, w view) error {
 	w.visit = v
-	w.Flash = p.sessions.PopString(v.ctx(), sessionFlash)
+	if v.loaded {
+		w.Flash = p.sessions.PopString(v.ctx(), sessionFlash)
+	}
 	if w.Form == nil {
 		w.Form = url.Values{}
 	}
@@ -156,7 +162,7 @@ func (p *portal) answer(v *visit, status int, name string, w view) error {
 	}
 	h := v.w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "no-store") // secrets may be on it, and others may sit down at the machine
+	h.Set("Cache-Control", "no-store")
 	v.w.WriteHeader(status)
 	_, _ = b.WriteTo(v.w) // the client may be gone
 	return nil
@@ -176,19 +182,25 @@ func (p *portal) again(v *visit, err error, name string, w view) error {
 		}
 		w.Failed = "Something is missing or wrong: see the fields below."
 	}
+	v.tellWait(found)
 	return p.answer(v, found.Kind.Status(), name, w)
+}
+
+// tellWait says when to try again, where that is known (RFC 9110 §10.2.3).
+func (v *visit) tellWait(found *problem.Error) {
+	if found.RetryAfter > 0 {
+		v.w.Header().Set("Retry-After", fmt.Sprint(int(math.Ceil(found.RetryAfter.Seconds()))))
+	}
 }
 
 // fail shows why a request is refused; what is the server's own fault is logged and not shown.
 func (p *portal) fail(v *visit, err error) {
 	var found *problem.Error
 	if !errors.As(err, &found) {
-		p.Log.LogAttrs(v.ctx(), slog.LevelError, "a page of the settings failed", slog.String("path", v.r.URL.Path), slog.Any("error", err))
+		p.Log.LogAttrs(v.ctx(), slog.LevelError, "a page of the settings failed", slog.String("page", v.r.Pattern), slog.Any("error", err))
 		found = &problem.Error{Message: "Something went wrong on our side. Try again in a moment."}
 	}
-	if found.RetryAfter > 0 {
-		v.w.Header().Set("Retry-After", fmt.Sprint(int(found.RetryAfter/time.Second)+1))
-	}
+	v.tellWait(found)
 	if err := p.answer(v, found.Kind.Status(), "failure", view{Title: http.StatusText(found.Kind.Status()), Body: found}); err != nil {
 		p.Log.LogAttrs(v.ctx(), slog.LevelError, "a failure cannot be shown", slog.Any("error", err))
 		http.Error(v.w, found.Message, found.Kind.Status())
