@@ -258,3 +258,23 @@ func TestNotice_oneLine(t *testing.T) {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 }
+
+func TestService_Unread(t *testing.T) {
+	w := newWorld(t)
+	for range 3 {
+		w.add(t, failing())
+	}
+	check := func(organization uuid.UUID, most, want int) {
+		t.Helper()
+		if got, err := w.Unread(t.Context(), organization, most); err != nil || got != want {
+			t.Errorf("Unread of at most %d = %d, %v; want %d", most, got, err, want)
+		}
+	}
+	check(w.organization, 100, 3)
+	check(w.organization, 2, 2)
+	check(w.other, 100, 0)
+	if _, err := w.Read(t.Context(), w.organization, w.list(t, "")[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	check(w.organization, 100, 2)
+}

@@ -260,3 +260,44 @@ func TestService_Failures(t *testing.T) {
 		}
 	}
 }
+
+// Of each period the busiest minute is told, of all keys together, in the organization's days.
+func TestService_Peaks(t *testing.T) {
+	w := newWorld(t)
+	w.zone(t, organizationID, "America/New_York")
+	for _, c := range []struct {
+		at  time.Time
+		key uuid.UUID
+		n   int
+	}{
+		{noon, keyID, 3},
+		{noon.Add(20 * time.Second), secondKeyID, 4},
+		{noon.Add(time.Minute), keyID, 6},
+		{date2026(1, 23).Add(4 * time.Hour), keyID, 9}, // 11 in the evening of the 22nd
+		{date2026(1, 19).Add(12 * time.Hour), keyID, 2},
+	} {
+		w.count(c.n, func(r *Request) { r.At, r.KeyID = c.at, c.key })
+	}
+	w.count(50, func(r *Request) { r.OrganizationID, r.KeyID = otherID, theirKeyID })
+	w.flush(t)
+	for interval, want := range map[Interval][]Peak{
+		Day:  {{date2026(1, 19).Add(12 * time.Hour), 2}, {}, {}, {date2026(1, 23).Add(4 * time.Hour), 9}, {noon, 7}},
+		Week: {{date2026(1, 23).Add(4 * time.Hour), 9}},
+	} {
+		from, to := date2026(1, 19), date2026(1, 23)
+		_, _, r, err := w.List(t.Context(), organizationID, interval, Filter{From: &from, To: &to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.Peaks(t.Context(), organizationID, interval, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range got {
+			got[i].At = got[i].At.UTC()
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", interval, diff)
+		}
+	}
+}
