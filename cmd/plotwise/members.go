@@ -25,6 +25,7 @@ type addMemberCommand struct {
 // Help tells what the one-line help leaves out.
 func (addMemberCommand) Help() string {
 	return `The id goes to standard output. Each member takes one of the seats of the organization's plan.
+Somebody whom another organization has already signs in to both with one password: make sure that it is the same person.
 
   plotwise org add-member --organization "` + demo.Organization + `" --email name@example.com --name "Permits desk" --role admin`
 }

@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -25,7 +24,7 @@ var permitID = uuid.MustParse("01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10")
 // tell writes events.
 func (w *world) tell(t *testing.T, told ...events.Event) {
 	t.Helper()
-	outbox := events.NewOutbox(slog.New(slog.NewTextHandler(io.Discard, nil)), w.Now, newID)
+	outbox := events.NewOutbox(slog.New(slog.DiscardHandler), w.Now, newID)
 	w.inTx(t, func(tx *postgres.Tx) error { outbox.Append(tx, told...); return nil })
 }
 

@@ -44,7 +44,10 @@ type world struct {
 	palmetto, liveOak uuid.UUID
 }
 
-func newWorld(t *testing.T) *world { return newWorldAt(t, "http://127.0.0.1:8080") }
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldAt(t, "http://127.0.0.1:8080")
+}
 
 // newWorldAt is newWorld under another public URL.
 func newWorldAt(t *testing.T, publicURL string) *world {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -67,6 +68,9 @@ type portal struct {
 	files      map[string]*web.File
 }
 
+// operations returns those of the specification. They are compiled once a process.
+var operations = sync.OnceValues(func() (map[string]*validation.Operation, error) { return validation.New(gen.JSON) })
+
 // How long a session lasts, and how long without a request.
 const (
 	sessionLifetime = 14 * 24 * time.Hour
@@ -75,7 +79,7 @@ const (
 
 // New returns the handler of /settings and everything below it. Requests bring the client's address in RemoteAddr.
 func New(o Options) (http.Handler, error) {
-	operations, err := validation.New(gen.JSON)
+	operations, err := operations()
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +116,7 @@ func (p *portal) guard() (*http.CrossOriginProtection, error) {
 		return nil, fmt.Errorf("read the public URL: %w", err)
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.fail(&visit{w: w, r: r}, problem.New(problem.Forbidden, "cross_origin", "This came from a page of another site, so nothing was done."))
+		p.fail(&visit{w: w, r: r}, problem.New(problem.Forbidden, "cross_origin", "This came from a page of another site, so nothing was done.")) //nolint:contextcheck // the visit has it
 	}))
 	return guard, nil
 }
