@@ -64,6 +64,8 @@ type Attempt struct {
 type Filter struct {
 	WebhookID      *uuid.UUID
 	State          string
+	EventType      string
+	CreatedSince   *time.Time
 	RequestedSince *time.Time
 }
 
@@ -96,7 +98,7 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 			return nil, page.Meta{}, err
 		}
 	}
-	return page.List(p, fmt.Sprintf("deliveries %s %v %s %v", organization, f.WebhookID, f.State, f.RequestedSince), Delivery.position,
+	return page.List(p, fmt.Sprintf("deliveries %s %v %s %s %v %v", organization, f.WebhookID, f.State, f.EventType, f.CreatedSince, f.RequestedSince), Delivery.position,
 		func(r page.Request) ([]Delivery, error) { return list(ctx, q, organization, f, r) },
 		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
 }

@@ -109,6 +109,12 @@ and d.webhook_id = ?
 -- part: in_state
 and d.state = ?
 
+-- part: of_type
+and e.type = ?
+
+-- part: created
+and d.created_at >= ?
+
 -- part: requested
 and d.requested_at >= ?
 
@@ -145,6 +151,38 @@ left join lateral (
 ) a on true
 where d.organization_id = $1 and d.event_id = $2
 order by d.id
+
+-- name: hours
+-- Whatever was attempted since is pending still, or was settled since.
+select d.webhook_id, date_bin('1 hour', a.started_at, $3) as start,
+       count(*) filter (where a.error = '' and a.status between 200 and 299) as succeeded,
+       count(*) filter (where not (a.error = '' and a.status between 200 and 299) or a.status is null) as failed
+from deliveries d
+join attempts a on a.organization_id = d.organization_id and a.delivery_id = d.id and a.started_at >= $3
+where d.organization_id = $1 and d.webhook_id = any($2) and d.attempts > 0 and not d.test and (d.finished_at is null or d.finished_at >= $3)
+group by d.webhook_id, start
+
+-- name: listLastAttempts
+select distinct on (delivery_id) delivery_id, id, number, started_at, status, error, total_ms
+from attempts
+where organization_id = $1 and delivery_id = any($2)
+order by delivery_id, number desc, id desc
+
+-- name: listWebhookAttempts
+-- The last attempt at one of the newest deliveries of each: an older one may have been tried again since.
+select w.id as webhook_id, a.delivery_id, a.id, a.number, a.started_at, a.status, a.error, a.total_ms
+from unnest(cast($2 as uuid[])) as w (id)
+cross join lateral (
+    select a.* from (
+        select d.id from deliveries d where d.organization_id = $1 and d.webhook_id = w.id and d.attempts > 0 order by d.id desc limit 20
+    ) newest
+    join attempts a on a.organization_id = $1 and a.delivery_id = newest.id
+    order by a.started_at desc, a.id desc
+    limit 1
+) a
+
+-- name: getBody
+select body from events where organization_id = $1 and id = $2
 
 -- name: webhookExists
 select exists (select from webhooks where organization_id = $1 and id = $2)

@@ -2,12 +2,7 @@ package deliveries
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/plotwise/plotwise/gen/api"
@@ -152,24 +147,11 @@ func attemptToAPI(a Attempt) (api.DeliveryAttempt, error) {
 		status := int32(*a.Status) //nolint:gosec // an HTTP status
 		shown.Status = &status
 	}
-	for text, into := range map[*[]byte]*api.AttemptHeaders{&a.RequestHeaders: &shown.RequestHeaders, &a.ResponseHeaders: &shown.ResponseHeaders} {
-		if err := json.Unmarshal(*text, into); err != nil {
-			return shown, fmt.Errorf("read the headers of attempt %s: %w", a.ID, err)
-		}
+	request, response, err := a.Headers()
+	if err != nil {
+		return shown, err
 	}
-	shown.SignedText = strings.Join([]string{shown.RequestHeaders["Webhook-Id"], shown.RequestHeaders["Webhook-Timestamp"], a.RequestBody}, ".")
-	shown.Curl = curl(a.URL, shown.RequestHeaders, a.RequestBody)
+	shown.RequestHeaders, shown.ResponseHeaders = request, response
+	shown.SignedText, shown.Curl = a.SignedText(request), a.Curl(request)
 	return shown, nil
 }
-
-// curl returns a command for a shell that makes the same request.
-func curl(url string, headers map[string]string, body string) string {
-	words := []string{"curl", quote(url)}
-	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		words = append(words, "-H", quote(name+": "+headers[name]))
-	}
-	return strings.Join(append(words, "--data-binary", quote(body)), " ")
-}
-
-// quote makes one word of a text (POSIX XCU §2.2.2).
-func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -177,6 +177,12 @@ func filtered(b *postgres.Query, organization uuid.UUID, f Filter) *postgres.Que
 	if f.State != "" {
 		b.Add(statements.Part("in_state"), f.State)
 	}
+	if f.EventType != "" {
+		b.Add(statements.Part("of_type"), f.EventType)
+	}
+	if f.CreatedSince != nil {
+		b.Add(statements.Part("created"), *f.CreatedSince)
+	}
 	if f.RequestedSince != nil {
 		b.Add(statements.Part("requested"), *f.RequestedSince)
 	}

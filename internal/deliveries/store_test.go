@@ -20,18 +20,37 @@ func TestList_everyFilter(t *testing.T) {
 	hook := w.webhook(t, organizationID, receive(t, answering(200)).URL)
 	w.tell(t, changed(organizationID, "Issued"))
 	w.exec(t, "update deliveries set requested_at = $1", noon)
-	for i, webhook := range []*uuid.UUID{nil, &hook, nil, &hook} {
-		for _, state := range []string{"", Pending} {
-			f := Filter{webhook, state, [...]*time.Time{nil, &noon}[i/2]}
-			if n, err := count(t.Context(), w.db, organizationID, f, 10); err != nil || n != 1 {
-				t.Errorf("count(%+v) = %d, %v; want 1", f, n, err)
+	for set := range 1 << 5 { // a bit for each part
+		var f Filter
+		if set&1 != 0 {
+			f.WebhookID = &hook
+		}
+		if set&2 != 0 {
+			f.State = Pending
+		}
+		if set&4 != 0 {
+			f.EventType = "permit.status_changed"
+		}
+		if set&8 != 0 {
+			f.CreatedSince = &noon
+		}
+		if set&16 != 0 {
+			f.RequestedSince = &noon
+		}
+		if n, err := count(t.Context(), w.db, organizationID, f, 10); err != nil || n != 1 {
+			t.Errorf("count(%+v) = %d, %v; want 1", f, n, err)
+		}
+		for _, after := range []*page.Key{nil, {ID: uuid.Max}} {
+			p := page.Request{PerPage: 10, After: after}
+			if found, err := list(t.Context(), w.db, organizationID, f, p); err != nil || len(found) != 1 {
+				t.Errorf("list(%+v, %v) = %+v, %v; want 1", f, after, found, err)
 			}
-			for _, after := range []*page.Key{nil, {ID: uuid.Max}} {
-				p := page.Request{PerPage: 10, After: after}
-				if found, err := list(t.Context(), w.db, organizationID, f, p); err != nil || len(found) != 1 {
-					t.Errorf("list(%+v, %v) = %+v, %v; want 1", f, after, found, err)
-				}
-			}
+		}
+	}
+	later := noon.Add(time.Second)
+	for _, f := range []Filter{{State: Exhausted}, {EventType: "permit.fee_changed"}, {CreatedSince: &later}, {RequestedSince: &later}} {
+		if n, err := count(t.Context(), w.db, organizationID, f, 10); err != nil || n != 0 {
+			t.Errorf("count(%+v) = %d, %v; want 0", f, n, err)
 		}
 	}
 	d, _ := w.only(t)

@@ -165,7 +165,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 	h := newHandlers(o, check)
 	h.keyHandlers = keyHandlers{apikeys.Handlers{Keys: s.keys, Now: o.Now}}
 	h.usageHandlers = usageHandlers{usage.Handlers{Usage: usage.NewService(o.DB, o.Now), Routes: routes}}
-	if h.Types, err = eventTypes(); err != nil {
+	if h.Types, err = EventTypes(); err != nil {
 		return nil, err
 	}
 	h.deliveryHandlers = deliveryHandlers{deliveries.Handlers{Deliveries: deliveries.NewService(o.DB, o.Outbox, o.Hub, h.Types, o.TestWait, o.Now)}}
@@ -199,8 +199,8 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 	}
 }
 
-// eventTypes returns the types of events that the specification describes.
-func eventTypes() ([]events.Type, error) {
+// EventTypes returns the types of events that the specification describes.
+func EventTypes() ([]events.Type, error) {
 	document, err := spec.Parse(gen.JSON)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/textproto"
@@ -68,6 +69,15 @@ func (s *Service) Unseal(webhook uuid.UUID, sealed []byte, at time.Time) (Target
 		t.Secrets = append(t.Secrets, parsed)
 	}
 	return t, nil
+}
+
+// Target returns what a webhook is sent to with now: its live secrets, and its headers. It returns NotFound.
+func (s *Service) Target(ctx context.Context, organization, webhook uuid.UUID) (Target, error) {
+	w, err := s.Get(ctx, organization, webhook)
+	if err != nil {
+		return Target{}, err
+	}
+	return s.Unseal(w.ID, w.sealed, s.now())
 }
 
 // secretOf returns the secret that a text stands for, or a new one for none.

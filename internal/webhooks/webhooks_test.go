@@ -316,3 +316,30 @@ func TestService_Update_notifies(t *testing.T) {
 		t.Errorf("heard %q, want %q", got, want)
 	}
 }
+
+func TestService_Target(t *testing.T) {
+	w := newWorld(t)
+	made := w.create(t, slack())
+	if _, _, err := w.RotateSecret(t.Context(), w.organization, made.ID, secretB); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  []string
+	}{{0, []string{secretB, secretA}}, {24 * time.Hour, []string{secretB}}} {
+		w.now = noon.Add(c.after)
+		got, err := w.Target(t.Context(), w.organization, made.ID)
+		if err != nil || got.Headers["X-Environment"] != "production" {
+			t.Errorf("Target after %s = %+v, %v; want the header", c.after, got, err)
+		}
+		var texts []string
+		for _, s := range got.Secrets {
+			texts = append(texts, s.String())
+		}
+		if !slices.Equal(texts, c.want) {
+			t.Errorf("secrets after %s = %q, want %q", c.after, texts, c.want)
+		}
+	}
+	_, err := w.Target(t.Context(), w.other, made.ID)
+	checkProblem(t, "Target of another's", err, errMissing)
+}
