@@ -32,6 +32,7 @@ import (
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 type serveCommand struct {
@@ -130,7 +131,7 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 			return s, err
 		}
 	}
-	settings, err := g.portal(db)
+	settings, err := g.portal(db, box, outbox, s.hub)
 	if err != nil {
 		return s, err
 	}
@@ -139,21 +140,32 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},
-		TestWait: min(g.config.WebhookTimeout+testSlack, g.config.WriteTimeout*9/10),
+		TestWait: g.testWait(),
 		Box:      box, AllowNets: g.config.WebhookAllowNets, Outbox: outbox, Hub: s.hub, Meter: s.meter, Docs: reference, Portal: settings, Now: now, NewID: newID,
 	})
 	return s, err
 }
 
+// testWait is how long a test event may take.
+func (g *globals) testWait() time.Duration {
+	return min(g.config.WebhookTimeout+testSlack, g.config.WriteTimeout*9/10)
+}
+
 // portal returns the settings in the browser.
-func (g *globals) portal(db *database) (http.Handler, error) {
+func (g *globals) portal(db *database, box *secret.Box, outbox *events.Outbox, hub *events.Hub) (http.Handler, error) {
+	types, err := httpapi.EventTypes()
+	if err != nil {
+		return nil, err
+	}
 	return portal.New(portal.Options{
 		DB: db.DB, PublicURL: strings.TrimSuffix(g.config.PublicURL, "/"), Accounts: accounts.NewService(db.DB, now), Keys: apikeys.NewService(db.DB, now, newID),
 		Members: members.NewService(db.DB, now, newID), Organizations: organizations.NewService(db.DB, now, newID), Log: g.log, Now: now, NewID: newID,
 		Usage:         usage.NewService(db.DB, now),
 		Events:        events.NewFeed(db.DB, nil, now),
-		Deliveries:    deliveries.NewService(db.DB, nil, nil, nil, 0, now),
 		Notifications: notifications.NewService(db.DB, g.config.PublicURL, now, newID),
+		Webhooks:      webhooks.NewService(db.DB, box, g.config.WebhookAllowNets, now, newID),
+		Deliveries:    deliveries.NewService(db.DB, outbox, hub, types, g.testWait(), now),
+		EventTypes:    types,
 	})
 }
 

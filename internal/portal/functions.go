@@ -28,7 +28,21 @@ func (p *portal) functions() template.FuncMap {
 		"hundreds":     func(n *int) int { return *n / 100 },
 		"milliseconds": milliseconds,
 		"orgID":        func(u uuid.UUID) string { return id.Format(id.Organization, u) },
+		"outcome":      outcome,
+		"dict":         dict,
+		"label":        webhookName,
+		"took":         took,
 	}
+}
+
+// dict makes of names and values what a template inside another one gets.
+func dict(pairs ...any) map[string]any {
+	made := map[string]any{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		name, _ := pairs[i].(string)
+		made[name] = pairs[i+1]
+	}
+	return made
 }
 
 // moment returns an instant, or the one that a pointer leads to; false for none.

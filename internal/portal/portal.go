@@ -32,6 +32,7 @@ import (
 	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/web"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 //go:embed templates assets
@@ -46,10 +47,12 @@ type Options struct {
 	Keys          *apikeys.Service
 	Members       *members.Service
 	Organizations *organizations.Service
+	Webhooks      *webhooks.Service
+	Deliveries    *deliveries.Service
+	EventTypes    []events.Type
 
 	Usage         *usage.Service
 	Events        *events.Feed
-	Deliveries    *deliveries.Service
 	Notifications *notifications.Service
 
 	Log   *slog.Logger
@@ -166,6 +169,7 @@ func (p *portal) routes() *http.ServeMux {
 	manage("GET /settings/developers/keys/{id}/revoke", p.confirmRevoke)
 	manage("POST /settings/developers/keys/{id}/revoke", p.revokeKey)
 	p.usageRoutes(mux)
+	p.webhookRoutes(read, manage)
 	open("/settings/", p.missing)
 	return mux
 }

@@ -226,9 +226,24 @@ func (p *portal) write(v *visit, operation string, do func(ctx context.Context) 
 		if err := do(postgres.WithTx(v.ctx(), tx)); err != nil {
 			return err
 		}
-		return p.audit.Record(v.ctx(), tx, audit.Entry{
-			OrganizationID: v.Current.OrganizationID, MemberID: v.Current.MemberID, Operation: operation, Method: v.r.Method, Path: v.r.URL.Path,
-		})
+		return p.record(v.ctx(), tx, v, operation)
+	})
+}
+
+// wait carries an operation out that waits for what others do: no transaction is open meanwhile. Who did it is kept
+// afterwards, also when they are gone.
+func (p *portal) wait(v *visit, operation string, do func(ctx context.Context) error) error {
+	if err := do(v.ctx()); err != nil {
+		return err
+	}
+	ctx := context.WithoutCancel(v.ctx())
+	return postgres.InTx(ctx, p.DB, func(tx *postgres.Tx) error { return p.record(ctx, tx, v, operation) })
+}
+
+// record keeps who did something.
+func (p *portal) record(ctx context.Context, tx *postgres.Tx, v *visit, operation string) error {
+	return p.audit.Record(ctx, tx, audit.Entry{
+		OrganizationID: v.Current.OrganizationID, MemberID: v.Current.MemberID, Operation: operation, Method: v.r.Method, Path: v.r.URL.Path,
 	})
 }
 
