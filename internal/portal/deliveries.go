@@ -54,7 +54,7 @@ func (p *portal) deliveries(v *visit) error {
 			return err
 		}
 		list.Webhook, f.WebhookID = &w, &w.ID
-		shown.Title, shown.Tab = "Deliveries to "+webhookName(w), tabWebhooks
+		shown.Title, shown.Tab = "Deliveries to "+called(w), tabWebhooks
 	}
 	found, meta, err := p.Deliveries.List(v.ctx(), v.organizationID(), f, asked(query))
 	if err != nil {
@@ -115,7 +115,7 @@ func few() page.Query {
 func (p *portal) rows(v *visit, found []deliveries.Delivery, known []webhooks.Webhook) ([]deliveryRow, error) {
 	names, ids := map[uuid.UUID]string{}, make([]uuid.UUID, len(found))
 	for _, w := range known {
-		names[w.ID] = webhookName(w)
+		names[w.ID] = called(w)
 	}
 	for i, d := range found {
 		ids[i] = d.ID

@@ -30,7 +30,7 @@ func (p *portal) functions() template.FuncMap {
 		"orgID":        func(u uuid.UUID) string { return id.Format(id.Organization, u) },
 		"outcome":      outcome,
 		"dict":         dict,
-		"label":        webhookName,
+		"called":       called,
 		"took":         took,
 	}
 }

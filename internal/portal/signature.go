@@ -178,7 +178,7 @@ func pastedHeader(text string) http.Header {
 			found.Set(m[1], m[2])
 		} else if m := ofShell.FindStringSubmatch(line); m != nil {
 			found.Set(strings.ReplaceAll(m[1], "_", "-"), m[2])
-		} else if name, value, ok := strings.Cut(line, ":"); ok && !strings.ContainsAny(name, " /") {
+		} else if name, value, ok := strings.Cut(line, ":"); ok && name != "" && !strings.ContainsAny(name, " /") {
 			found.Set(name, strings.TrimSpace(value))
 		}
 	}

@@ -57,7 +57,7 @@ func (p *portal) viewOf(shown webhookPage) view {
 	if shown.Tested != nil {
 		form.Set("event_type", shown.Tested.Delivery.EventType)
 	}
-	return view{Title: webhookName(shown.Webhook), Tab: tabWebhooks, Body: shown, Form: form}
+	return view{Title: called(shown.Webhook), Tab: tabWebhooks, Body: shown, Form: form}
 }
 
 func (p *portal) webhookPage(v *visit, w webhooks.Webhook) (webhookPage, error) {
@@ -231,7 +231,7 @@ func instantOf(text string) (time.Time, error) {
 func candidates(w webhooks.Webhook, secrets []signature.Secret) []signature.Candidate {
 	var found []signature.Candidate
 	for i, s := range secrets {
-		name := "the secret of “" + webhookName(w) + "”"
+		name := "the secret of “" + called(w) + "”"
 		if i > 0 {
 			name += " before its rotation"
 		}

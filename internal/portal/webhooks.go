@@ -108,8 +108,8 @@ func (p *portal) withHealth(v *visit, found ...webhooks.Webhook) ([]webhookItem,
 	return items, nil
 }
 
-// webhookName says which webhook it is: by what it is for, or else by where it is.
-func webhookName(w webhooks.Webhook) string {
+// called says which webhook it is: by what it is for, or else by where it is.
+func called(w webhooks.Webhook) string {
 	if w.Description != "" {
 		return w.Description
 	}
@@ -159,6 +159,9 @@ func (p *portal) newWebhook(v *visit) error {
 func (p *portal) webhookView(f webhookForm, form url.Values, kept []string) view {
 	f.Types = p.EventTypes
 	for i, name := range form["header_name"] {
+		if name == "" && at(form["header_value"], i) == "" {
+			continue
+		}
 		f.Headers = append(f.Headers, headerRow{Name: name, Value: at(form["header_value"], i), Kept: slices.Contains(kept, name)})
 	}
 	for spare := 2; spare > 0 && len(f.Headers) < 10; spare-- {
@@ -360,5 +363,5 @@ func (p *portal) deleteWebhook(v *visit) error {
 	if err := p.write(v, "deleteWebhook", func(ctx context.Context) error { return p.Webhooks.Delete(ctx, v.organizationID(), w.ID, nil) }); err != nil {
 		return err
 	}
-	return p.done(v, webhooksPath, "“"+webhookName(w)+"” is deleted: nothing is sent to it any more.")
+	return p.done(v, webhooksPath, "“"+called(w)+"” is deleted: nothing is sent to it any more.")
 }

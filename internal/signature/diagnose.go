@@ -143,7 +143,7 @@ func words(d time.Duration) string {
 		n, unit = int(d/(24*time.Hour)), "day"
 	case d >= 2*time.Hour:
 		n, unit = int(d/time.Hour), "hour"
-	case d >= 2*time.Minute:
+	case d >= 10*time.Minute:
 		n, unit = int(d/time.Minute), "minute"
 	}
 	if n != 1 {
@@ -179,9 +179,9 @@ func count(bytes int) string {
 	return fmt.Sprint(bytes, " bytes")
 }
 
-// around returns the characters about a byte of a text.
+// around returns the characters about a byte of a text, with signs for those that cannot be seen.
 func around(text string, at int) string {
-	return strings.ToValidUTF8(text[max(0, at-8):min(len(text), at+12)], "")
+	return strings.NewReplacer("\r", "␍", "\n", "↵", "\t", "⇥").Replace(strings.ToValidUTF8(text[max(0, at-8):min(len(text), at+12)], ""))
 }
 
 func (d *diagnosis) secret() {
@@ -278,7 +278,7 @@ func (d *diagnosis) match() {
 	if hint == "" {
 		hint = "None of the usual mistakes explains it: the body or the secret is another one. Take the body before anything parses it, and compare the secret."
 	}
-	d.add(name, Failed, found+".", hint)
+	d.add(name, Failed, found, hint)
 }
 
 // yours compares what the receiver's code computes.
