@@ -83,8 +83,11 @@ type timing struct {
 func timings(a deliveries.Attempt) []timing {
 	rest := max(0, a.Total-a.DNS-a.Connect-a.TLS-a.Wait)
 	parts := []timing{
-		{Name: "DNS", Class: "dns", MS: a.DNS}, {Name: "Connect", Class: "connect", MS: a.Connect}, {Name: "TLS", Class: "tls", MS: a.TLS},
-		{Name: "Wait for the answer", Class: "wait", MS: a.Wait}, {Name: "Read and the rest", Class: "rest", MS: rest},
+		{Name: "DNS", Class: "dns", MS: a.DNS},
+		{Name: "Connect", Class: "connect", MS: a.Connect},
+		{Name: "TLS", Class: "tls", MS: a.TLS},
+		{Name: "Wait for the answer", Class: "wait", MS: a.Wait},
+		{Name: "Read and the rest", Class: "rest", MS: rest},
 	}
 	total := a.DNS + a.Connect + a.TLS + a.Wait + rest
 	var found []timing

@@ -152,17 +152,17 @@ func (p *portal) newWebhook(v *visit) error {
 	for i, t := range p.EventTypes {
 		all[i] = t.Name
 	}
-	return p.show(v, "webhook-form", p.webhookView(webhookForm{}, url.Values{"event_types": all}, nil))
+	return p.show(v, "webhook-form", p.webhookView(webhookForm{}, url.Values{"event_types": all}, nil, nil))
 }
 
-// webhookView is the form, with rows to spare for headers.
-func (p *portal) webhookView(f webhookForm, form url.Values, kept []string) view {
+// webhookView is the form, with rows to spare for headers, and beside the rows what is wrong with them.
+func (p *portal) webhookView(f webhookForm, form url.Values, kept []string, err error) view {
 	f.Types = p.EventTypes
 	for i, name := range form["header_name"] {
-		if name == "" && at(form["header_value"], i) == "" {
-			continue
+		if row := (headerRow{Name: name, Value: at(form["header_value"], i), Kept: slices.Contains(kept, name)}); name != "" || row.Value != "" {
+			row.Error = wrongHeader(err, name)
+			f.Headers = append(f.Headers, row)
 		}
-		f.Headers = append(f.Headers, headerRow{Name: name, Value: at(form["header_value"], i), Kept: slices.Contains(kept, name)})
 	}
 	for spare := 2; spare > 0 && len(f.Headers) < 10; spare-- {
 		f.Headers = append(f.Headers, headerRow{})
@@ -172,6 +172,24 @@ func (p *portal) webhookView(f webhookForm, form url.Values, kept []string) view
 		title = "Edit the webhook"
 	}
 	return view{Title: title, Tab: tabWebhooks, Body: f, Form: form}
+}
+
+// wrongHeader returns what a failure says of the header of that name; "" for nothing.
+func wrongHeader(err error, name string) string {
+	var found *problem.Error
+	if errors.As(err, &found) {
+		for _, d := range found.Details {
+			if d.Pointer == headerPointer(name) {
+				return d.Message
+			}
+		}
+	}
+	return ""
+}
+
+// headerPointer returns where a header stands in the body of an operation (RFC 6901).
+func headerPointer(name string) string {
+	return "/headers/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(strings.TrimSpace(name))
 }
 
 // at returns an item of a list, and "" beyond its end.
@@ -184,21 +202,7 @@ func at(list []string, i int) string {
 
 // webhookAgain shows the form once more, with what is wrong beside its field.
 func (p *portal) webhookAgain(v *visit, err error, f webhookForm, kept []string) error {
-	shown := p.webhookView(f, v.r.PostForm, kept)
-	var found *problem.Error
-	if errors.As(err, &found) {
-		rows := shown.Body.(webhookForm).Headers //nolint:errcheck,forcetypeassert // webhookView put it there
-		for _, d := range found.Details {
-			name, ofHeader := strings.CutPrefix(d.Pointer, "/headers/")
-			name = strings.NewReplacer("~1", "/", "~0", "~").Replace(name)
-			for i := range rows {
-				if ofHeader && rows[i].Error == "" && rows[i].Name == name && (name != "" || rows[i].Value != "") {
-					rows[i].Error = d.Message
-				}
-			}
-		}
-	}
-	return p.again(v, err, "webhook-form", shown)
+	return p.again(v, err, "webhook-form", p.webhookView(f, v.r.PostForm, kept, err))
 }
 
 func (p *portal) createWebhook(v *visit) error {
@@ -254,7 +258,7 @@ func headersOf(form url.Values, stored map[string]string) (map[string]string, er
 			value = kept
 		}
 		if wrong != "" {
-			details = append(details, problem.Detail{Pointer: "/headers/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name), Code: "header", Message: wrong})
+			details = append(details, problem.Detail{Pointer: headerPointer(name), Code: "header", Message: wrong})
 		}
 		found[name] = value
 	}
@@ -275,7 +279,7 @@ func (p *portal) editWebhook(v *visit) error {
 		return err
 	}
 	form := url.Values{"url": {w.URL}, "description": {w.Description}, "event_types": w.EventTypes, "header_name": w.HeaderNames}
-	return p.show(v, "webhook-form", p.webhookView(editing(w), form, w.HeaderNames))
+	return p.show(v, "webhook-form", p.webhookView(editing(w), form, w.HeaderNames, nil))
 }
 
 func (p *portal) updateWebhook(v *visit) error {

@@ -150,7 +150,9 @@ func (d *diagnosis) bodies() []variant {
 }
 
 // shallow reports whether JSON grows to no more than a multiple when it is indented.
-func shallow(text []byte) bool { return bytes.Count(text, []byte("{"))+bytes.Count(text, []byte("[")) <= 16 }
+func shallow(text []byte) bool {
+	return bytes.Count(text, []byte("{"))+bytes.Count(text, []byte("[")) <= 16
+}
 
 // changedHow says what makes a body out of the one that was sent; "" when that is more than its form.
 func changedHow(got, sent []byte) string {
