@@ -13,7 +13,6 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/postgres"
-	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -34,11 +33,7 @@ func permit(organization uuid.UUID) events.Permit {
 
 func (w *world) webhook(t *testing.T, url string) uuid.UUID {
 	t.Helper()
-	key, err := secret.Parse(secret.Generate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	made, _, err := webhooks.NewService(w.DB, secret.NewBox(key), nil, w.Now, newID).Create(t.Context(), w.palmetto, webhooks.Create{URL: url, EventTypes: []string{events.StatusChanged}})
+	made, _, err := w.Webhooks.Create(t.Context(), w.palmetto, webhooks.Create{URL: url, EventTypes: []string{events.StatusChanged}})
 	if err != nil {
 		t.Fatal(err)
 	}

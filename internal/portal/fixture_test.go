@@ -22,7 +22,9 @@ import (
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
+	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 // People of the two organizations; both belongs to one and the other.
@@ -55,12 +57,17 @@ func newWorldAt(t *testing.T, publicURL string) *world {
 	w := &world{now: time.Date(2026, 1, 23, 12, 0, 0, 0, time.UTC)}
 	now := func() time.Time { return w.now }
 	db := pgtest.Open(t)
+	key, err := secret.Parse(secret.Generate())
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Options = Options{
 		DB: db, PublicURL: publicURL, Accounts: accounts.NewService(db, now), Keys: apikeys.NewService(db, now, newID),
 		Members: members.NewService(db, now, newID), Organizations: organizations.NewService(db, now, newID), Log: slog.New(slog.DiscardHandler), Now: now, NewID: newID,
 		Usage:         usage.NewService(db, now),
 		Events:        events.NewFeed(db, nil, now),
 		Deliveries:    deliveries.NewService(db, nil, nil, nil, 0, now),
+		Webhooks:      webhooks.NewService(db, secret.NewBox(key), nil, now, newID),
 		Notifications: notifications.NewService(db, publicURL, now, newID),
 	}
 	w.palmetto, w.liveOak = w.organization(t, "Palmetto Builders"), w.organization(t, "Live Oak Homes")
@@ -70,7 +77,6 @@ func newWorldAt(t *testing.T, publicURL string) *world {
 	w.join(t, w.palmetto, both, members.Admin)
 	w.join(t, w.liveOak, both, members.Plain)
 	w.join(t, w.liveOak, other, members.Owner)
-	var err error
 	if w.handler, err = New(w.Options); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/identity"
-	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -181,11 +180,7 @@ func TestRoutes_secrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.setPassword(t, owner, password)
-	box, err := secret.Parse(secret.Generate())
-	if err != nil {
-		t.Fatal(err)
-	}
-	hook, hidden, err := webhooks.NewService(w.DB, secret.NewBox(box), nil, w.Now, newID).Create(t.Context(), w.palmetto, webhooks.Create{
+	hook, hidden, err := w.Webhooks.Create(t.Context(), w.palmetto, webhooks.Create{
 		URL: "https://hooks.example.com/plotwise", EventTypes: []string{events.Added},
 	})
 	if err != nil {

@@ -214,7 +214,7 @@ func TestCreateWebhook_refused(t *testing.T) {
 		pairs []string
 		want  []string
 	}{
-		"no URL":          {[]string{"event_types", event}, []string{`id="url-hint">It must be a URL.`, `name="url" value=""`}},
+		"no URL":          {[]string{"event_types", event}, []string{`id="url-hint">It must be a URL such as https://example.com/path.`, `name="url" value=""`}},
 		"private":         {[]string{"url", "https://10.0.0.1/in", "event_types", event}, []string{`<p class="hint wrong" id="url-hint">It must`, `value="https://10.0.0.1/in"`}},
 		"no TLS":          {[]string{"url", "http://93.184.215.14/", "event_types", event, "description", "kept"}, []string{`class="hint wrong" id="url-hint"`, `value="kept"`}},
 		"no event":        {[]string{"url", good}, []string{"Choose at least one.", `aria-describedby="event-hint"`}},
