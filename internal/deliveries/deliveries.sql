@@ -19,27 +19,31 @@ delete from leases where until <= $1
 
 -- name: claim
 -- Of each webhook that something waits for, as many as it has room for; organizations take turns. A test waits for nobody,
--- and goes to a webhook that is paused too. The webhooks are found in the order of the index of what is due: another one would
--- lead through all that was delivered.
+-- and goes to a webhook that is paused too. The webhooks are found in the order of the index of what is due, each with what
+-- is due first: another index would lead through all that was delivered.
 with recursive waiting as (
-    (select organization_id, webhook_id from deliveries where state = 'pending' order by organization_id, webhook_id, next_attempt_at limit 1)
+    (select organization_id, webhook_id, next_attempt_at from deliveries where state = 'pending' order by organization_id, webhook_id, next_attempt_at limit 1)
     union all
-    select n.organization_id, n.webhook_id from waiting
+    select n.organization_id, n.webhook_id, n.next_attempt_at from waiting
     cross join lateral (
-        select organization_id, webhook_id from deliveries
+        select organization_id, webhook_id, next_attempt_at from deliveries
         where state = 'pending' and (organization_id, webhook_id) > (waiting.organization_id, waiting.webhook_id)
         order by organization_id, webhook_id, next_attempt_at limit 1
     ) n
-), due as (
-    select d.organization_id, d.id, d.webhook_id, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
+), ready as materialized (
+    select w.organization_id, w.id
     from waiting
     join webhooks w on w.organization_id = waiting.organization_id and w.id = waiting.webhook_id and w.state = 'active'
+    where waiting.next_attempt_at <= $1
+), due as (
+    select d.organization_id, d.id, d.webhook_id, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
+    from ready w
     cross join lateral (
         select p.organization_id, p.id, p.webhook_id, p.next_attempt_at from deliveries p
         where p.organization_id = w.organization_id and p.webhook_id = w.id and p.state = 'pending' and p.next_attempt_at <= $1 and not p.test
             and not exists (select from leases l where l.organization_id = p.organization_id and l.delivery_id = p.id offset 0) -- looked up one by one: they come and go
         order by p.next_attempt_at
-        limit least(1 + 2 * $4 / (select count(*) from waiting), -- more than about its part is not looked at
+        limit least(1 + 2 * $4 / (select count(*) from ready), -- more than about its part is not looked at
             greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id)))
     ) d
 ), chosen as (

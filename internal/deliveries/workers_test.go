@@ -161,6 +161,33 @@ func TestClaim_turns(t *testing.T) {
 	check(t, "jobs of each organization", map[uuid.UUID]int{organizationID: 3, otherID: 3}, got)
 }
 
+// Webhooks that have nothing due yet, or are paused, take no part of the room from one that has.
+func TestClaim_othersWait(t *testing.T) {
+	w := newWorld(t)
+	url := receive(t, answering(200)).URL
+	for range 30 {
+		w.webhook(t, otherID, url)
+	}
+	for range 10 {
+		w.setState(t, w.webhook(t, organizationID, url), "paused")
+	}
+	w.tell(t, changed(organizationID, "waits"), changed(otherID, "waits"))
+	w.exec(t, "update deliveries set next_attempt_at = $1 where organization_id = $2", noon.Add(time.Hour), otherID)
+	busy := w.webhook(t, organizationID, url)
+	for i := range 10 {
+		w.tell(t, changed(organizationID, fmt.Sprint(i)))
+	}
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 5, 10)
+	if err != nil || len(jobs) != 5 {
+		t.Errorf("claim = %d jobs, %v; want the 5 that one webhook has room for", len(jobs), err)
+	}
+	for _, j := range jobs {
+		if j.WebhookID != busy {
+			t.Errorf("a job is of webhook %s, want %s", j.WebhookID, busy)
+		}
+	}
+}
+
 // A worker that has room for one at a time leaves no organization to wait until another has nothing due.
 func TestClaim_turns_oneAtATime(t *testing.T) {
 	w := newWorld(t)
