@@ -6,12 +6,25 @@ select set_config('synchronous_commit', 'off', true)
 select pg_advisory_xact_lock(hashtextextended('claim deliveries', 0)) -- one worker claims at a time, so that limits are exact
 
 -- name: cancel
-update deliveries d set state = 'cancelled', reason = coalesce(
-        (select case w.state when 'disabled' then 'the webhook was disabled' end from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id),
-        'the webhook was deleted'),
-    next_attempt_at = null, finished_at = $1
-where d.state = 'pending'
-    and not exists (select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.state <> 'disabled')
+-- The webhooks are found as those of claim are, not by way of all that waits: a webhook that is paused may have very much.
+with recursive waiting as (
+    (select organization_id, webhook_id from deliveries where state = 'pending' order by organization_id, webhook_id, next_attempt_at limit 1)
+    union all
+    select n.organization_id, n.webhook_id from waiting
+    cross join lateral (
+        select organization_id, webhook_id from deliveries
+        where state = 'pending' and (organization_id, webhook_id) > (waiting.organization_id, waiting.webhook_id)
+        order by organization_id, webhook_id, next_attempt_at limit 1
+    ) n
+), ended as materialized (
+    select waiting.organization_id, waiting.webhook_id, case w.state when 'disabled' then 'the webhook was disabled' else 'the webhook was deleted' end as reason
+    from waiting
+    left join webhooks w on w.organization_id = waiting.organization_id and w.id = waiting.webhook_id
+    where w.state is null or w.state = 'disabled'
+)
+update deliveries d set state = 'cancelled', reason = ended.reason, next_attempt_at = null, finished_at = $1
+from ended
+where d.organization_id = ended.organization_id and d.webhook_id = ended.webhook_id and d.state = 'pending'
     and not exists (select from leases l where l.organization_id = d.organization_id and l.delivery_id = d.id and l.until > $1)
 
 -- name: endLeases
