@@ -110,7 +110,7 @@ type services struct {
 func (g *globals) services(db *database, workers bool) (services, error) {
 	outbox := g.outbox()
 	s := services{metrics: httpapi.NewMetrics(db.DB), meter: usage.NewMeter(db.DB, apikeys.NewService(db.DB, now, newID).Touch, now, newID()), hub: events.NewHub()}
-	s.metrics.Quarantined(outbox.Quarantined)
+	s.metrics.Register(events.NewQuarantineGauge(db.DB, g.log, now))
 	reference, err := docs.New(g.config.PublicURL)
 	if err != nil {
 		return s, err

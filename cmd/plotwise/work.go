@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/plotwise/plotwise/internal/deliveries"
+	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/mails"
 	"github.com/plotwise/plotwise/internal/notifications"
@@ -47,6 +48,7 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 			g.config.PublicURL = usualURL(g.config.Addr)
 		}
 		metrics := httpapi.NewMetrics(db.DB)
+		metrics.Register(events.NewQuarantineGauge(db.DB, g.log, now))
 		worker := g.worker(db, box, metrics)
 		failed := make(chan error, 1)
 		admin := g.server(metrics.Admin())

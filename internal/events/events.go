@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,20 +39,16 @@ type Event struct {
 
 // Outbox writes events. It is safe for concurrent use.
 type Outbox struct {
-	schemas     map[string]schema
-	log         *slog.Logger
-	now         func() time.Time
-	newID       func() uuid.UUID
-	quarantined atomic.Uint64
+	schemas map[string]schema
+	log     *slog.Logger
+	now     func() time.Time
+	newID   func() uuid.UUID
 }
 
 // NewOutbox returns an Outbox.
 func NewOutbox(log *slog.Logger, now func() time.Time, newID func() uuid.UUID) *Outbox {
 	return &Outbox{schemas: schemas(), log: log, now: now, newID: newID}
 }
-
-// Quarantined returns how many events broke their schema since the start.
-func (o *Outbox) Quarantined() uint64 { return o.quarantined.Load() }
 
 // schema is what the bodies of one type are held against.
 type schema struct {

@@ -29,6 +29,12 @@ select pg_notify($1, organization_id) from unnest(cast($2 as text[])) as u (orga
 insert into quarantined_events (organization_id, id, type, permit_uuid, body, reason, created_at)
 values ($1, $2, $3, $4, $5, $6, $7)
 
+-- name: countQuarantined
+select count(*) from quarantined_events where created_at > $1
+
+-- name: pruneQuarantined
+delete from quarantined_events where created_at < $1
+
 -- name: getCounter
 select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = $1
 

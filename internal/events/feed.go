@@ -138,10 +138,14 @@ func (f *Feed) Get(ctx context.Context, organization, event uuid.UUID) (Stored, 
 // keep is how long events are kept.
 const keep = 30 * 24 * time.Hour
 
-// Prune deletes the events of all organizations that have had their time.
+// Prune deletes the events of all organizations that have had their time, the quarantined ones too.
 func (f *Feed) Prune(ctx context.Context) error {
+	before := f.now().Add(-keep)
+	if err := pruneQuarantined(ctx, f.db, before); err != nil {
+		return err
+	}
 	for {
-		deleted, err := prune(ctx, f.db, f.now().Add(-keep))
+		deleted, err := prune(ctx, f.db, before)
 		if err != nil || deleted == 0 {
 			return err
 		}

@@ -77,7 +77,6 @@ func (o *Outbox) quarantine(ctx context.Context, tx *postgres.Tx, broken []writt
 		if err := quarantine(ctx, tx, b); err != nil {
 			return err
 		}
-		o.quarantined.Add(1)
 		o.log.LogAttrs(ctx, slog.LevelError, "an event breaks its schema and is quarantined",
 			slog.String("type", b.Type), slog.String("event_id", b.ID.String()), slog.String("reason", b.reason))
 	}

@@ -20,16 +20,18 @@ import (
 var sqlText string
 
 var (
-	statements    = postgres.ParseStatements(sqlText)
-	numberSQL     = statements.Get("number")
-	insertSQL     = statements.Get("insert")
-	insertTestSQL = statements.Get("insertTest")
-	deliverSQL    = statements.Get("deliver")
-	notifySQL     = statements.Get("notify")
-	quarantineSQL = statements.Get("quarantine")
-	getCounterSQL = statements.Get("getCounter")
-	listSQL       = statements.Get("list")
-	pruneSQL      = statements.Get("prune")
+	statements          = postgres.ParseStatements(sqlText)
+	numberSQL           = statements.Get("number")
+	insertSQL           = statements.Get("insert")
+	insertTestSQL       = statements.Get("insertTest")
+	deliverSQL          = statements.Get("deliver")
+	notifySQL           = statements.Get("notify")
+	quarantineSQL       = statements.Get("quarantine")
+	countQuarantinedSQL = statements.Get("countQuarantined")
+	pruneQuarantinedSQL = statements.Get("pruneQuarantined")
+	getCounterSQL       = statements.Get("getCounter")
+	listSQL             = statements.Get("list")
+	pruneSQL            = statements.Get("prune")
 )
 
 // number gives the events their organizations' next numbers. It returns the numbers before them, of the organizations of the
@@ -111,6 +113,21 @@ func insertTest(ctx context.Context, tx *postgres.Tx, w written) error {
 func quarantine(ctx context.Context, tx *postgres.Tx, w written) error {
 	if _, err := tx.ExecContext(ctx, quarantineSQL, w.OrganizationID, w.ID, w.Type, w.PermitUUID, w.Body, w.reason, w.CreatedAt); err != nil {
 		return fmt.Errorf("quarantine event %s: %w", w.ID, err)
+	}
+	return nil
+}
+
+func countQuarantined(ctx context.Context, q postgres.Querier, since time.Time) (int, error) {
+	var n int
+	if err := q.GetContext(ctx, &n, countQuarantinedSQL, since); err != nil {
+		return 0, fmt.Errorf("count the quarantined events: %w", err)
+	}
+	return n, nil
+}
+
+func pruneQuarantined(ctx context.Context, q postgres.Querier, before time.Time) error {
+	if _, err := q.ExecContext(ctx, pruneQuarantinedSQL, before); err != nil {
+		return fmt.Errorf("delete old quarantined events: %w", err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/plotwise/plotwise/internal/deliveries"
+	"github.com/plotwise/plotwise/internal/events"
 )
 
 // Every metric that an alert rule names is there, and every rule says what to do.
@@ -33,7 +34,7 @@ func TestMetrics_alerts(t *testing.T) {
 	}
 	w := newWorld(t)
 	w.get(t, "/v1/me")
-	w.metrics.Quarantined(func() uint64 { return 0 })
+	w.metrics.Register(events.NewQuarantineGauge(w.db, slog.New(slog.DiscardHandler), nowUTC))
 	w.metrics.LimitedLocally(func() uint64 { return 0 })
 	w.metrics.Register(deliveries.NewWorker(deliveries.Options{DB: w.db, Log: slog.New(slog.DiscardHandler), Now: nowUTC}).Metrics)
 	page := httptest.NewRecorder()

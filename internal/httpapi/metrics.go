@@ -37,13 +37,6 @@ func NewMetrics(db *postgres.DB) *Metrics {
 	return m
 }
 
-// Quarantined adds how many events broke their schema.
-func (m *Metrics) Quarantined(count func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "plotwise_events_quarantined_total", Help: "Events that break their schema, and are told to nobody.",
-	}, func() float64 { return float64(count()) }))
-}
-
 // Register adds what others count.
 func (m *Metrics) Register(c prometheus.Collector) { m.registry.MustRegister(c) }
 
