@@ -79,8 +79,16 @@ func (f *Feed) List(ctx context.Context, organization uuid.UUID, q Query) (Batch
 }
 
 // next reads up to the newest number that is committed: what lies below it is committed too.
-func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
-	last, pruned, err := getCounter(ctx, f.db, organization)
+func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (b Batch, err error) {
+	err = postgres.InBriefSnapshot(ctx, f.db, func(tx *postgres.Tx) error { // or what is pruned meanwhile would be passed over
+		b, err = next(ctx, tx, organization, q)
+		return err
+	})
+	return b, err
+}
+
+func next(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, q Query) (Batch, error) {
+	last, pruned, err := getCounter(ctx, tx, organization)
 	if err != nil {
 		return Batch{}, err
 	}
@@ -91,7 +99,7 @@ func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (Batch
 	if after < pruned {
 		return Batch{}, expired(pruned)
 	}
-	entries, err := list(ctx, f.db, organization, after, last, q.Types, q.Limit+1)
+	entries, err := list(ctx, tx, organization, after, last, q.Types, q.Limit+1)
 	if err != nil {
 		return Batch{}, err
 	}
