@@ -13,6 +13,7 @@ import (
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
+	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
 var (
@@ -249,6 +250,38 @@ func TestService_Retry_underWay(t *testing.T) {
 	check(t, "deliveries", []string{"1 succeeded 1"}, w.states(t))
 	if n := len(r.requests()); n != 1 {
 		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+// A retry and a worker that records a failure of the same delivery do not each wait for the other.
+func TestService_Retry_whileRecorded(t *testing.T) {
+	w := newWorld(t)
+	w.webhook(t, organizationID, "http://127.0.0.1:1")
+	w.tell(t, changed(organizationID, "1"))
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("claim = %+v, %v; want one", jobs, err)
+	}
+	j := jobs[0]
+	var retried error
+	var retrying sync.WaitGroup
+	err = postgres.InTx(t.Context(), w.db, func(tx *postgres.Tx) error {
+		if _, err := finish(t.Context(), tx, []*finished{{job: j, outcome: outcome{state: Pending, next: ptr(noon.Add(time.Hour))}}}); err != nil {
+			return err
+		}
+		retrying.Go(func() { _, retried = w.Retry(t.Context(), organizationID, j.ID) })
+		w.await(t, "waiting for the row", func() bool {
+			return len(w.query(t, "select 'yes' from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")) > 0
+		})
+		_, _, err := w.webhooks.Fail(t.Context(), tx, organizationID, j.WebhookID, webhooks.Failure{At: noon})
+		return err
+	})
+	retrying.Wait()
+	if err != nil || retried != nil {
+		t.Errorf("recording: %v, Retry: %v; want both to be done", err, retried)
+	}
+	if d, _ := w.only(t); d.Attempts != 1 || d.NextAttemptAt.After(w.clock.now()) {
+		t.Errorf("the delivery is %+v, want one attempt, and it due", d)
 	}
 }
 

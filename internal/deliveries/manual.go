@@ -20,12 +20,12 @@ func (s *Service) Retry(ctx context.Context, organization, delivery uuid.UUID) (
 		if d, err = get(ctx, tx, organization, delivery); err != nil {
 			return err
 		}
+		if err := retry(ctx, tx, organization, delivery, s.now()); err != nil { // locked before its webhook, as workers do
+			return err
+		}
 		if err := checkSendable(ctx, tx, organization, d.WebhookID); isNotFound(err) { // the delivery is there
 			return errNotActive
 		} else if err != nil {
-			return err
-		}
-		if err := retry(ctx, tx, organization, delivery, s.now()); err != nil {
 			return err
 		}
 		d, err = get(ctx, tx, organization, delivery)
