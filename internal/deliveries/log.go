@@ -32,7 +32,11 @@ func (a Attempt) SignedText(request map[string]string) string {
 
 // Curl returns a command for a shell that makes the same request, which had these headers.
 func (a Attempt) Curl(request map[string]string) string {
-	words := []string{"curl", quote(a.URL)}
+	words := []string{"curl"}
+	if strings.ContainsAny(a.URL, "[]") { // which curl takes for a pattern
+		words = append(words, "--globoff")
+	}
+	words = append(words, quote(a.URL))
 	for _, name := range slices.Sorted(maps.Keys(request)) {
 		words = append(words, "-H", quote(name+": "+request[name]))
 	}

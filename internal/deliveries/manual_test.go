@@ -216,7 +216,7 @@ func TestAttemptToAPI_curl(t *testing.T) {
 	w := newWorld(t)
 	r := receive(t, answering(200))
 	_, secret, err := w.webhooks.Create(t.Context(), organizationID, webhooks.Create{
-		URL: r.URL + "/it's?a=$HOME&b=%60id%60", EventTypes: []string{events.StatusChanged}, Headers: map[string]string{"X-Token": "hush"},
+		URL: r.URL + "/it's?a=$HOME&b=%60id%60&c[]=[1-3]", EventTypes: []string{events.StatusChanged}, Headers: map[string]string{"X-Token": "hush"},
 	})
 	if err != nil {
 		t.Fatal(err)
