@@ -233,7 +233,7 @@ returning id
 
 -- name: cancelTest
 update deliveries set state = 'cancelled', reason = 'no worker sent it in time', next_attempt_at = null, finished_at = $3
-where organization_id = $1 and id = $2 and state = 'pending' and not exists (select from leases where organization_id = $1 and delivery_id = $2)
+where organization_id = $1 and id = $2 and state = 'pending' and not exists (select from leases where organization_id = $1 and delivery_id = $2 and until > $3)
 
 -- name: pruneAttempts
 delete from attempts where ctid = any(array(select ctid from attempts where started_at < $1 limit 5000))

@@ -86,6 +86,10 @@ func TestService_Test_refused(t *testing.T) {
 	check(t, "events", []string{}, w.query(t, "select type from events"))
 }
 
+var errNoWorker = &problem.Error{
+	Kind: problem.Unavailable, Code: "service_unavailable", Message: "No worker has sent the test event in time; try again in a few seconds.",
+}
+
 // Where nobody sends, the caller is told, and nobody sends it later.
 func TestService_Test_noWorker(t *testing.T) {
 	w := newWorld(t)
@@ -93,14 +97,30 @@ func TestService_Test_noWorker(t *testing.T) {
 	hook := w.webhook(t, organizationID, r.URL)
 	w.wait = 20 * time.Millisecond
 	_, err := w.Test(t.Context(), organizationID, hook, events.StatusChanged)
-	checkProblem(t, "Test", err, &problem.Error{
-		Kind: problem.Unavailable, Code: "service_unavailable", Message: "No worker has sent the test event in time; try again in a few seconds.",
-	})
+	checkProblem(t, "Test", err, errNoWorker)
 	send(t, w.worker(t, usual))
 	check(t, "deliveries", []string{"In Review cancelled 0 no worker sent it in time"}, w.states(t))
 	if n := len(r.requests()); n != 0 {
 		t.Errorf("%d requests, want none", n)
 	}
+}
+
+// A test that a worker took and died with is not sent later either, once the caller is told so.
+func TestService_Test_deadWorker(t *testing.T) {
+	w := newWorld(t)
+	hook := w.webhook(t, organizationID, "http://127.0.0.1:1")
+	test, err := w.addTest(t.Context(), organizationID, hook, events.StatusChanged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10); err != nil || len(jobs) != 1 {
+		t.Fatalf("claim = %+v, %v; want one", jobs, err)
+	}
+	checkProblem(t, "giveUp during the lease", w.giveUp(t.Context(), organizationID, test), errNoWorker)
+	check(t, "during the lease", []string{"In Review pending 0"}, w.states(t))
+	w.advance(time.Minute)
+	checkProblem(t, "giveUp after the lease", w.giveUp(t.Context(), organizationID, test), errNoWorker)
+	check(t, "after the lease", []string{"In Review cancelled 0 no worker sent it in time"}, w.states(t))
 }
 
 // A test waits neither for the webhook's other requests nor for the worker's.
