@@ -40,7 +40,7 @@ func NewWebhookFailing(w Webhook) Notice {
 		advice: []string{
 			"Have the endpoint answer every event with a 2xx status, in time.",
 			fmt.Sprintf("GET /v1/webhooks/%s/deliveries shows what was sent to it and what came back.", w.id()),
-			"POST /v1/deliveries/{delivery_id}/retry sends again what was given up.",
+			fmt.Sprintf("POST /v1/webhooks/%s/recover sends again what was given up, once the endpoint is back.", w.id()),
 		},
 	}
 }
@@ -55,7 +55,8 @@ func NewWebhookDisabled(w Webhook) Notice {
 		advice: []string{
 			"Have the endpoint answer every event with a 2xx status, in time.",
 			fmt.Sprintf(`PATCH /v1/webhooks/%s with {"state": "active"} has events sent to it again.`, w.id()),
-			"GET /v1/events tells what it missed; events are kept for 30 days.",
+			fmt.Sprintf("POST /v1/webhooks/%s/recover then sends again what was given up or cancelled before.", w.id()),
+			"GET /v1/events tells what happened meanwhile; events are kept for 30 days.",
 		},
 	}
 }

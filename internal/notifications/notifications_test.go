@@ -226,7 +226,8 @@ Nothing is sent to https://example.com/hook (whk_01k053rqg0fmgrykhbdwe9mzgg) any
 What to do:
 - Have the endpoint answer every event with a 2xx status, in time.
 - PATCH /v1/webhooks/whk_01k053rqg0fmgrykhbdwe9mzgg with {"state": "active"} has events sent to it again.
-- GET /v1/events tells what it missed; events are kept for 30 days.
+- POST /v1/webhooks/whk_01k053rqg0fmgrykhbdwe9mzgg/recover then sends again what was given up or cancelled before.
+- GET /v1/events tells what happened meanwhile; events are kept for 30 days.
 
 The documentation: https://api.example.com/docs
 
@@ -252,7 +253,7 @@ func TestNotice_oneLine(t *testing.T) {
 	}
 	want := []string{
 		"The webhook at", "", "Organization:", "Webhook:", "Id:", "Failing since:", "Last attempt:", "", "No attempt to", "", "What to do:",
-		"- Have the end", "- GET /v1/webh", "- POST /v1/del", "", "The documentat", "", "You get this m",
+		"- Have the end", "- GET /v1/webh", "- POST /v1/web", "", "The documentat", "", "You get this m",
 	}
 	if diff := cmp.Diff(want, begun); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
