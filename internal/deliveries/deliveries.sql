@@ -143,7 +143,7 @@ order by d.id desc
 limit ? offset ?
 
 -- part: counted
-select count(*) from (
+select count(*) from (select from deliveries d where d.organization_id = ?
 
 -- part: end_counted
 limit ?) counted

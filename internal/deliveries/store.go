@@ -168,9 +168,9 @@ func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (failing ma
 	return failing, nil
 }
 
-// filtered joins what a filter says to a query.
-func filtered(b *postgres.Query, organization uuid.UUID, f Filter) *postgres.Query {
-	b.Add(statements.Part("list"), organization)
+// filtered begins a query with a part, and joins what a filter says to it.
+func filtered(part string, organization uuid.UUID, f Filter) *postgres.Query {
+	b := (&postgres.Query{}).Add(statements.Part(part), organization)
 	if f.WebhookID != nil {
 		b.Add(statements.Part("of_webhook"), *f.WebhookID)
 	}
@@ -190,8 +190,7 @@ func filtered(b *postgres.Query, organization uuid.UUID, f Filter) *postgres.Que
 }
 
 func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]Delivery, error) {
-	var b postgres.Query
-	filtered(&b, organization, f)
+	b := filtered("list", organization, f)
 	if p.After != nil {
 		b.Add(statements.Part("after"), p.After.ID)
 	}
@@ -204,8 +203,7 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fil
 }
 
 func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
-	var b postgres.Query
-	text, args := filtered(b.Add(statements.Part("counted")), organization, f).Add(statements.Part("end_counted"), most).SQL()
+	text, args := filtered("counted", organization, f).Add(statements.Part("end_counted"), most).SQL()
 	var n int
 	if err := q.GetContext(ctx, &n, text, args...); err != nil {
 		return 0, fmt.Errorf("count the deliveries of organization %s: %w", organization, err)
