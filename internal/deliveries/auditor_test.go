@@ -165,7 +165,7 @@ func TestAuditor_Audit_late(t *testing.T) {
 	k := w.worker(t, Options{AtOnce: 1, PerWebhook: 1, Lease: time.Minute})
 	var jobs []job
 	for range 3 {
-		found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+		found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 		if err != nil || len(found) != 1 {
 			t.Fatalf("claim = %+v, %v; want one", found, err)
 		}

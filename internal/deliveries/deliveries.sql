@@ -31,8 +31,9 @@ where d.organization_id = ended.organization_id and d.webhook_id = ended.webhook
 delete from leases where until <= $1
 
 -- name: claim
--- Of each webhook that something waits for, as many as it has room for; organizations take turns. A test waits for nobody,
--- and goes to a webhook that is paused too. The webhooks are found in the order of the index of what is due, each with what
+-- Of each webhook that something is due for, as many as it has room for. Organizations take turns, those with the fewest
+-- requests of this worker under way first, and one has at most four times as many as are left free: so that however many
+-- webhooks of it hang, others find room. A test waits for nobody, and goes to a webhook that is paused too. The webhooks are found in the order of the index of what is due, each with what
 -- is due first: another index would lead through all that was delivered.
 with recursive waiting as (
     (select organization_id, webhook_id, next_attempt_at from deliveries where state = 'pending' order by organization_id, webhook_id, next_attempt_at limit 1)
@@ -44,12 +45,13 @@ with recursive waiting as (
         order by organization_id, webhook_id, next_attempt_at limit 1
     ) n
 ), ready as materialized (
-    select w.organization_id, w.id
+    select w.organization_id, w.id, coalesce(busy.requests, 0) as under_way
     from waiting
     join webhooks w on w.organization_id = waiting.organization_id and w.id = waiting.webhook_id and w.state = 'active'
+    left join unnest(cast($5 as uuid[]), cast($6 as integer[])) as busy (organization_id, requests) on busy.organization_id = w.organization_id
     where waiting.next_attempt_at <= $1
 ), due as (
-    select d.organization_id, d.id, d.webhook_id, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
+    select d.organization_id, d.id, d.webhook_id, w.under_way, row_number() over (partition by w.organization_id order by d.next_attempt_at, d.id) as turn
     from ready w
     cross join lateral (
         select p.organization_id, p.id, p.webhook_id, p.next_attempt_at from deliveries p
@@ -60,7 +62,9 @@ with recursive waiting as (
             greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id)))
     ) d
 ), chosen as (
-    (select organization_id, id, webhook_id from due order by turn, random() limit $4) -- or with room for one, the same organization would always be first
+    (select organization_id, id, webhook_id from due
+    where turn <= ceil((4 * $4 - under_way) / 5.0)
+    order by under_way + turn, random() limit $4) -- or with room for one, the same organization would always be first
     union all
     select t.organization_id, t.id, t.webhook_id from deliveries t
     join webhooks w on w.organization_id = t.organization_id and w.id = t.webhook_id and w.state <> 'disabled'

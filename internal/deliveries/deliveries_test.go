@@ -140,7 +140,7 @@ func TestService_Get_whileRecorded(t *testing.T) {
 	w := newWorld(t)
 	w.webhook(t, organizationID, receive(t, answering(200)).URL)
 	w.tell(t, changed(organizationID, "1"))
-	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("claim = %+v, %v; want one", jobs, err)
 	}
@@ -258,7 +258,7 @@ func TestService_Retry_whileRecorded(t *testing.T) {
 	w := newWorld(t)
 	w.webhook(t, organizationID, "http://127.0.0.1:1")
 	w.tell(t, changed(organizationID, "1"))
-	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("claim = %+v, %v; want one", jobs, err)
 	}

@@ -172,7 +172,7 @@ func TestWorker_late_health(t *testing.T) {
 		k := w.worker(t, once)
 		var jobs []job
 		for range 2 {
-			found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+			found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 			if err != nil || len(found) != 1 {
 				t.Fatalf("claim = %+v, %v; want one", found, err)
 			}

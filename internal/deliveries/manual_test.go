@@ -113,7 +113,7 @@ func TestService_Test_deadWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10); err != nil || len(jobs) != 1 {
+	if jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil); err != nil || len(jobs) != 1 {
 		t.Fatalf("claim = %+v, %v; want one", jobs, err)
 	}
 	checkProblem(t, "giveUp during the lease", w.giveUp(t.Context(), organizationID, test), errNoWorker)

@@ -60,9 +60,13 @@ func relax(ctx context.Context, tx *postgres.Tx) error {
 	return nil
 }
 
-// claim leases what is due, room of it at most, and every test.
-func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Duration, perWebhook, room int) ([]job, error) {
+// claim leases what is due, room of it at most, and every test. Of the organizations in busy so many requests are under way.
+func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Duration, perWebhook, room int, busy map[uuid.UUID]int) ([]job, error) {
 	var jobs []job
+	organizations, requests := []string{}, []int64{}
+	for organization, n := range busy {
+		organizations, requests = append(organizations, organization.String()), append(requests, int64(n))
+	}
 	err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
 		if err := relax(ctx, tx); err != nil {
 			return err
@@ -73,7 +77,7 @@ func claim(ctx context.Context, db *postgres.DB, now time.Time, lease time.Durat
 		if _, err := tx.ExecContext(ctx, endLeasesSQL, now); err != nil {
 			return fmt.Errorf("end leases: %w", err)
 		}
-		if err := tx.SelectContext(ctx, &jobs, claimSQL, now, now.Add(lease), perWebhook, room); err != nil {
+		if err := tx.SelectContext(ctx, &jobs, claimSQL, now, now.Add(lease), perWebhook, room, pq.Array(organizations), pq.Array(requests)); err != nil {
 			return fmt.Errorf("claim deliveries: %w", err)
 		}
 		return nil

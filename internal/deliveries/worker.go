@@ -48,7 +48,7 @@ type Worker struct {
 	newID    func() uuid.UUID
 	random   func() float64
 	recorder recorder
-	slots    chan struct{}
+	slots    slots
 	wake     chan struct{}
 	look     time.Duration // how often it looks for what is due, should it not be woken
 	sending  sync.WaitGroup
@@ -60,7 +60,7 @@ type Worker struct {
 func NewWorker(o Options) *Worker {
 	w := &Worker{
 		Metrics: NewMetrics(o.DB, o.Log, o.Now), db: o.DB, client: o.Client, webhooks: o.Webhooks, notices: o.Notices, options: o, log: o.Log,
-		now: o.Now, newID: o.NewID, random: o.Random, slots: make(chan struct{}, o.AtOnce), wake: make(chan struct{}, 1), look: lookEvery,
+		now: o.Now, newID: o.NewID, random: o.Random, slots: slots{of: o.AtOnce, busy: map[uuid.UUID]int{}}, wake: make(chan struct{}, 1), look: lookEvery,
 	}
 	if w.random == nil {
 		w.random = rand.Float64
@@ -106,7 +106,7 @@ func (w *Worker) Run(ctx context.Context) {
 func (w *Worker) pause(ctx context.Context) {
 	for waited := time.Duration(0); ctx.Err() == nil && waited < claimAtLeast; waited += claimAtMost {
 		time.Sleep(claimAtMost)
-		if 2*len(w.slots) <= cap(w.slots) {
+		if free, _ := w.slots.look(); 2*free >= w.options.AtOnce {
 			return
 		}
 	}
@@ -128,15 +128,16 @@ func (w *Worker) round(ctx context.Context) (found int, err error) {
 			return 0, err
 		}
 	}
-	jobs, err := claim(ctx, w.db, w.now(), w.options.Lease, w.options.PerWebhook, cap(w.slots)-len(w.slots))
+	free, busy := w.slots.look()
+	jobs, err := claim(ctx, w.db, w.now(), w.options.Lease, w.options.PerWebhook, free, busy)
 	if err != nil {
 		return 0, err
 	}
 	for _, j := range w.unseal(ctx, jobs) {
 		release := func() {}
 		if !j.Test { // somebody waits for a test: it needs no slot
-			w.slots <- struct{}{}
-			release = func() { <-w.slots; w.rouse() }
+			w.slots.take(j.OrganizationID)
+			release = func() { w.slots.give(j.OrganizationID); w.rouse() }
 		}
 		w.sending.Go(func() { w.work(context.WithoutCancel(ctx), j, release) })
 	}

@@ -139,6 +139,39 @@ func TestWorker_hangs(t *testing.T) {
 	}
 }
 
+// However many receivers of an organization hang, there is room left for another one.
+func TestWorker_manyHang(t *testing.T) {
+	w := newWorld(t)
+	slow, arrived, letGo := held(t)
+	defer letGo()
+	quick := receive(t, answering(200))
+	for range 20 {
+		w.webhook(t, organizationID, slow.URL)
+	}
+	w.webhook(t, otherID, quick.URL)
+	w.tell(t, changed(organizationID, "1"))
+	k := w.worker(t, Options{Schedule: usual.Schedule, AtOnce: 10, PerWebhook: 2, Lease: time.Minute})
+	for range 3 {
+		begin(t, k)
+	}
+	arrivals(t, arrived, 8)
+	for i := range 4 {
+		w.tell(t, changed(otherID, fmt.Sprint(i)))
+	}
+	for range 4 {
+		begin(t, k)
+		w.await(t, "room again", func() bool { free, _ := k.slots.look(); return free == 2 })
+	}
+	if n, hung := len(quick.requests()), len(slow.requests()); n != 4 || hung != 8 {
+		t.Errorf("%d requests to the receiver that answers and %d to those that hang, want 4 and 8", n, hung)
+	}
+	letGo()
+	k.sending.Wait()
+	if free, busy := k.slots.look(); free != 10 || len(busy) != 0 {
+		t.Errorf("%d are free at last, and of %v some are not; want 10 and none", free, busy)
+	}
+}
+
 // What a worker has room for is shared among the organizations, however much is due for one of them.
 func TestClaim_turns(t *testing.T) {
 	w := newWorld(t)
@@ -150,7 +183,7 @@ func TestClaim_turns(t *testing.T) {
 		w.tell(t, changed(organizationID, fmt.Sprint(i)))
 	}
 	w.tell(t, changed(otherID, "1"), changed(otherID, "2"), changed(otherID, "3"))
-	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 6)
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 6, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +210,7 @@ func TestClaim_othersWait(t *testing.T) {
 	for i := range 10 {
 		w.tell(t, changed(organizationID, fmt.Sprint(i)))
 	}
-	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 5, 10)
+	jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 5, 10, nil)
 	if err != nil || len(jobs) != 5 {
 		t.Errorf("claim = %d jobs, %v; want the 5 that one webhook has room for", len(jobs), err)
 	}
@@ -238,7 +271,7 @@ func TestClaim_lease(t *testing.T) {
 	r := receive(t, answering(200))
 	w.webhook(t, organizationID, r.URL)
 	w.tell(t, changed(organizationID, "1"))
-	if jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Hour, 10, 10); err != nil || len(jobs) != 1 {
+	if jobs, err := claim(t.Context(), w.db, w.clock.now(), time.Hour, 10, 10, nil); err != nil || len(jobs) != 1 {
 		t.Fatalf("claim = %+v, %v; want one", jobs, err)
 	}
 	k := w.worker(t, usual)
@@ -276,7 +309,7 @@ func TestWorker_late(t *testing.T) {
 		k := w.worker(t, usual)
 		var jobs []job
 		for range 2 {
-			found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+			found, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 			if err != nil || len(found) != 1 {
 				t.Fatalf("claim = %+v, %v; want one", found, err)
 			}
@@ -308,7 +341,7 @@ func TestClaim_finishing(t *testing.T) {
 		w := newWorld(t)
 		w.webhook(t, organizationID, receive(t, answering(200)).URL)
 		w.tell(t, changed(organizationID, "1"))
-		first, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10)
+		first, err := claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil)
 		if err != nil || len(first) != 1 {
 			t.Fatalf("claim = %+v, %v; want one", first, err)
 		}
@@ -321,7 +354,7 @@ func TestClaim_finishing(t *testing.T) {
 			}
 			claiming.Go(func() {
 				var err error
-				if second, err = claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10); err != nil {
+				if second, err = claim(t.Context(), w.db, w.clock.now(), time.Minute, 10, 10, nil); err != nil {
 					t.Error(err)
 				}
 			})
