@@ -131,7 +131,7 @@ and d.webhook_id = ?
 and d.state = ?
 
 -- part: of_type
-and e.type = ?
+and exists (select from events t where t.organization_id = d.organization_id and t.id = d.event_id and t.type = ?)
 
 -- part: created
 and d.created_at >= ?
