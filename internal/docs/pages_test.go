@@ -2,6 +2,7 @@ package docs
 
 import (
 	"html"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -178,4 +179,26 @@ func emptySections(body string) (found []string) {
 		}
 	}
 	return found
+}
+
+var shell = regexp.MustCompile("(?ms)^```sh[^\n]*\n(.*?)^```$")
+
+// What readers paste has no comments, which an interactive zsh takes for arguments.
+func TestGuides_comments(t *testing.T) {
+	names, err := fs.Glob(files, "guides/*.md")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no guides: %v", err)
+	}
+	comment := regexp.MustCompile(`(?m)^(?:.*\s)?# .*$`)
+	for _, name := range names {
+		text, err := files.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range shell.FindAllSubmatch(text, -1) {
+			if found := comment.Find(block[1]); found != nil {
+				t.Errorf("%s has a comment in a block that is pasted: %s", name, found)
+			}
+		}
+	}
 }

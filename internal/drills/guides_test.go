@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +27,9 @@ const (
 var notRun = map[string]int{
 	"backup": 2, "change-policy": 1, "crm": 1, "import-permits": 1, "quick-start": 1, "report": 1, "running": 5, "sdks": 2, "slack": 1, "testing-webhooks": 3, "verifying": 1, "webhooks": 1,
 }
+
+// loops are the guides with functions of the shell, which those who have zsh paste as well.
+var loops = []string{"event-feed", "pagination"}
 
 // TestGuides pastes every shell block of every guide into a shell, one after another, with a server as make run leaves it:
 // each curl has to be answered with what the guide says, and what the guide shows has to come out.
@@ -52,9 +56,18 @@ func TestGuides(t *testing.T) {
 			}
 			r := demo.start(t)
 			finish := r.prepare(t, slug)
-			r.run(t, blocks)
+			r.run(t, blocks, "bash")
 			finish()
 		})
+		if slices.Contains(loops, slug) {
+			t.Run(slug+" in zsh", func(t *testing.T) {
+				t.Parallel()
+				if _, err := exec.LookPath("zsh"); err != nil {
+					t.Skip("zsh is not installed")
+				}
+				demo.start(t).run(t, readBlocks(t, slug), "zsh", "-f")
+			})
+		}
 	}
 }
 
@@ -172,18 +185,18 @@ func (r *reader) script(blocks []block) string {
 	return b.String()
 }
 
-// run runs the blocks in one shell, and holds what they put out against what the guide says.
-func (r *reader) run(t *testing.T, blocks []block) {
+// run runs the blocks in one shell of that name and flags, and holds what they put out against what the guide says.
+func (r *reader) run(t *testing.T, blocks []block, name string, flags ...string) {
 	t.Helper()
-	bash := exec.CommandContext(t.Context(), "bash", "-c", r.script(blocks))
-	bash.Dir = r.directory
-	bash.Env = append(environ(
+	shell := exec.CommandContext(t.Context(), name, append(flags, "-c", r.script(blocks))...)
+	shell.Dir = r.directory
+	shell.Env = append(environ(
 		"PLOTWISE_API_KEY="+r.demo.key, "PLOTWISE_DATABASE_URL="+r.database, "RESTORED_DATABASE_URL="+r.restored, "PLOTWISE_SECRET_KEY="+secretKey,
 		"WEBHOOK_URL="+r.received.url,
 	), "PATH="+filepath.Dir(binary)+":"+postgresBin(t, r.database)+":"+os.Getenv("PATH"))
 	var out, failure bytes.Buffer
-	bash.Stdout, bash.Stderr = &out, &failure
-	err := bash.Run()
+	shell.Stdout, shell.Stderr = &out, &failure
+	err := shell.Run()
 	outs, failures := split(out.String()), split(failure.String())
 	for i, block := range blocks {
 		said, ran := outs[i]
