@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -24,6 +25,7 @@ func (migrateCommand) Run(ctx context.Context, g *globals) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close(ctx)) }()
+	fmt.Fprintln(os.Stderr, g.which(db))
 	if err := db.migrate(ctx); err != nil {
 		return err
 	}

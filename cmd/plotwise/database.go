@@ -1,10 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -36,8 +41,36 @@ func (g *globals) openDatabase(ctx context.Context) (*database, error) {
 	return d, nil
 }
 
-// withDatabase calls do with a database whose schema is new enough, and closes it afterwards.
-func (g *globals) withDatabase(ctx context.Context, do func(db *database) error) (err error) {
+// withDatabase does what useDatabase does, for commands that people type: it says first which database that is.
+func (g *globals) withDatabase(ctx context.Context, do func(db *database) error) error {
+	return g.useDatabase(ctx, func(db *database) error {
+		fmt.Fprintln(os.Stderr, g.which(db))
+		return do(db)
+	})
+}
+
+// which says which database that is, without its password.
+func (g *globals) which(db *database) string {
+	if db.server == nil {
+		u, err := url.Parse(g.config.DatabaseURL)
+		if err != nil || u.Scheme == "" {
+			return "Using the database of PLOTWISE_DATABASE_URL."
+		}
+		return fmt.Sprintf("Using the database %s at %s (PLOTWISE_DATABASE_URL).", strings.TrimPrefix(u.Path, "/"), cmp.Or(u.Host, u.Query().Get("host"), "the usual socket"))
+	}
+	dir, err := filepath.Abs(g.config.DataDir)
+	if err != nil { // it was found when the server started
+		dir = g.config.DataDir
+	}
+	if db.server.Created() {
+		return fmt.Sprintf(`Warning: there was no database in %s, so a NEW, EMPTY one was made just now.
+To use that of a server, run this in the directory in which the server was started, or set PLOTWISE_DATA_DIR or PLOTWISE_DATABASE_URL.`, dir)
+	}
+	return fmt.Sprintf("Using the database in %s.", dir)
+}
+
+// useDatabase calls do with a database whose schema is new enough, and closes it afterwards.
+func (g *globals) useDatabase(ctx context.Context, do func(db *database) error) (err error) {
 	db, err := g.openDatabase(ctx)
 	if err != nil {
 		return err

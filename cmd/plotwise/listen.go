@@ -13,7 +13,7 @@ import (
 
 type listenCommand struct {
 	ForwardTo  string   `required:"" help:"Where to post events, such as http://localhost:3000/hook." placeholder:"URL"`
-	APIKey     string   `required:"" name:"api-key" env:"PLOTWISE_API_KEY" help:"A key with the read permission; with admin too, tests and retries are forwarded as well." placeholder:"KEY"`
+	APIKey     string   `name:"api-key" env:"PLOTWISE_API_KEY" help:"A key with the read permission; with admin too, tests and retries are forwarded as well." placeholder:"KEY"`
 	BaseURL    string   `name:"base-url" env:"PLOTWISE_BASE_URL" default:"${baseURL}" help:"Where the API is; ${default} when left out." placeholder:"URL"`
 	Events     []string `help:"Only events of these types, with commas between; all when left out: ${eventTypes}." placeholder:"TYPE"`
 	Secret     string   `help:"Secret to sign with, 24 to 64 bytes or whsec_ and base64; another one each time when left out." placeholder:"SECRET"`

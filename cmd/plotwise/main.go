@@ -53,7 +53,7 @@ PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, 
 
 func main() {
 	var c cli
-	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.UsageOnError(), kong.Vars{
+	parsed := kong.Parse(&c, kong.Name("plotwise"), kong.Description(description), kong.ShortUsageOnError(), kong.Vars{
 		"sources": sources(), "portals": portals(), "plans": strings.Join(organizations.Plans(), ","), "roles": strings.Join(members.Roles(), ","),
 		"baseURL": listen.DefaultBaseURL, "eventTypes": strings.Join(listen.EventTypes(), ", "),
 	},

@@ -45,7 +45,7 @@ type serveCommand struct {
 // Help tells what the one-line help leaves out.
 func (serveCommand) Help() string {
 	return `Without PLOTWISE_DATABASE_URL this starts an embedded Postgres, makes a demo organization on the first start, and
-writes its API key to demo.env in the data directory. With it, that database is used as it is: run plotwise migrate
+writes its API key to demo.env in the data directory, for shells to read (. .plotwise/demo.env). With it, that database is used as it is: run plotwise migrate
 first. SIGTERM or Ctrl-C lets running requests finish.
 
 A second copy beside the first:
@@ -55,7 +55,7 @@ A second copy beside the first:
 // Run serves until it is told to stop.
 func (c *serveCommand) Run(ctx context.Context, g *globals) error {
 	c.override(g)
-	return g.withDatabase(ctx, func(db *database) error { return g.listen(ctx, db, c.Workers) })
+	return g.useDatabase(ctx, func(db *database) error { return g.listen(ctx, db, c.Workers) })
 }
 
 // listen makes the servers, says where to look first, and serves.
@@ -330,13 +330,16 @@ func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
 	return nil
 }
 
-const keyVariable = "PLOTWISE_API_KEY"
+const (
+	keyVariable = "PLOTWISE_API_KEY"
+	export      = "export " // demo.env is for shells, whose programs are to see the key
+)
 
 // demoKey returns the demo key, which it makes and keeps in demo.env when there is none that the database knows.
 func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
 	file := filepath.Join(dataDir, "demo.env")
 	text, err := os.ReadFile(file) //nolint:gosec // our own directory
-	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), keyVariable+"="); err == nil && ok {
+	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), export+keyVariable+"="); err == nil && ok {
 		if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key, netip.Addr{}); err == nil {
 			return key, nil
 		}
@@ -349,7 +352,7 @@ func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (st
 	if err != nil {
 		return "", fmt.Errorf("make the demo organization: %w", err)
 	}
-	if err := os.WriteFile(file, []byte(keyVariable+"="+key+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(export+keyVariable+"="+key+"\n"), 0o600); err != nil {
 		return "", fmt.Errorf("keep the demo key: %w", err)
 	}
 	return key, nil

@@ -35,7 +35,7 @@ Metrics are on the admin address, as those of serve are: a second process on a m
 // Run sends until it is told to stop.
 func (c workCommand) Run(ctx context.Context, g *globals) error {
 	g.config.AdminAddr = cmp.Or(c.AdminAddr, g.config.AdminAddr)
-	return g.withDatabase(ctx, func(db *database) error {
+	return g.useDatabase(ctx, func(db *database) error {
 		box, err := g.box(db)
 		if err != nil {
 			return err

@@ -83,7 +83,9 @@ func New(o Options) (*Listener, error) {
 	if !isBaseURL(o.BaseURL) {
 		wrong = append(wrong, fmt.Errorf("--base-url: must be a URL such as %s", DefaultBaseURL))
 	}
-	if o.APIKey == "" || strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if o.APIKey == "" {
+		wrong = append(wrong, errors.New("there is no API key: set PLOTWISE_API_KEY or --api-key"))
+	} else if strings.ContainsFunc(o.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		wrong = append(wrong, errors.New("--api-key: must be an API key, without spaces"))
 	}
 	for _, t := range o.Types {

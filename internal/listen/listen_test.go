@@ -402,7 +402,7 @@ func TestNew_refusals(t *testing.T) {
 		"credentials":         {func(o *listen.Options) { o.ForwardTo = "http://me:pw_live_x@localhost" }, "--forward-to: must be without user and password"},
 		"the key as base URL": {func(o *listen.Options) { o.BaseURL = "pw_live_x" }, "--base-url: must be a URL such as https://api.plotwise.us"},
 		"a base URL's query":  {func(o *listen.Options) { o.BaseURL = "http://localhost:8080?x" }, "--base-url: "},
-		"an empty key":        {func(o *listen.Options) { o.APIKey = "" }, "--api-key: must be an API key, without spaces"},
+		"an empty key":        {func(o *listen.Options) { o.APIKey = "" }, "there is no API key: set PLOTWISE_API_KEY or --api-key"},
 		"a key with a line":   {func(o *listen.Options) { o.APIKey = "pw_live_x\n" }, "--api-key: must be an API key, without spaces"},
 		"a short secret":      {func(o *listen.Options) { o.Secret = "pw_live_x" }, "--secret: must be 24 to 64 bytes long"},
 		"a broken secret":     {func(o *listen.Options) { o.Secret = "whsec_pw_live_x" }, "--secret: must go on with base64"},

@@ -40,6 +40,7 @@ type Options struct {
 type Server struct {
 	cluster cluster
 	owned   bool
+	created bool
 	exited  chan error
 	stopped chan struct{}
 	process *os.Process
@@ -280,6 +281,9 @@ func (c cluster) url(name string) string {
 // Owned reports whether this process started the server, rather than joined it.
 func (s *Server) Owned() bool { return s.owned }
 
+// Created reports whether there was no database before, so that this one is empty.
+func (s *Server) Created() bool { return s.created }
+
 // Exited receives the reason when an owned server ends without Stop. It is nil, and never ready, for a joined one.
 func (s *Server) Exited() <-chan error { return s.exited }
 
@@ -318,5 +322,6 @@ func (s *Server) createDatabase(ctx context.Context) error {
 	if _, err := db.ExecContext(ctx, "create database "+database); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
+	s.created = true
 	return nil
 }

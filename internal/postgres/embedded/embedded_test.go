@@ -101,6 +101,12 @@ func TestStart(t *testing.T) {
 	t.Setenv("TMPDIR", "/tmp/"+strings.Repeat("long/", 40))
 	dir := newDir(t)
 	s := start(t, dir)
+	if !s.Created() {
+		t.Error("a new directory's database was not created, want it created")
+	}
+	if start(t, dir).Created() {
+		t.Error("the database was created when it was joined, want it created once")
+	}
 	for text, want := range map[string]string{
 		"show server_encoding": "UTF8", "show data_checksums": "on", "show listen_addresses": "", "select lower('É')": "é",
 	} {
