@@ -3371,7 +3371,7 @@ type ListEventTypesParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After The number after which to begin; from the oldest event that is kept when left out.
+	// After The number after which to begin, at most that of the newest event; from the oldest event that is kept when left out.
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 
 	// Types Only events of these types.

@@ -3372,7 +3372,7 @@ type ListEventTypesParams struct {
 
 // ListEventsParams defines parameters for ListEvents.
 type ListEventsParams struct {
-	// After The number after which to begin; from the oldest event that is kept when left out.
+	// After The number after which to begin, at most that of the newest event; from the oldest event that is kept when left out.
 	After *int64 `form:"after,omitempty" json:"after,omitempty"`
 
 	// Types Only events of these types.
@@ -4531,7 +4531,7 @@ type ClientInterface interface {
 
 	// CreateAPIKeyWithBody Create an API key
 	//
-	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+	// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
 	//
 	// Needs the `admin` permission.
@@ -4543,7 +4543,7 @@ type ClientInterface interface {
 
 	// CreateAPIKey Create an API key
 	//
-	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+	// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
 	//
 	// Needs the `admin` permission.
@@ -4575,7 +4575,7 @@ type ClientInterface interface {
 
 	// RotateAPIKeyWithBody Rotate an API key
 	//
-	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+	// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
@@ -4588,7 +4588,7 @@ type ClientInterface interface {
 
 	// RotateAPIKey Rotate an API key
 	//
-	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+	// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
@@ -5078,7 +5078,7 @@ type ClientInterface interface {
 	//
 	// The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-	// what comes, this once. Give one of your own, or have one made.
+	// what comes, only once. Give one of your own, or have one made.
 	//
 	// Needs the `admin` permission.
 	//
@@ -5091,7 +5091,7 @@ type ClientInterface interface {
 	//
 	// The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-	// what comes, this once. Give one of your own, or have one made.
+	// what comes, only once. Give one of your own, or have one made.
 	//
 	// Needs the `admin` permission.
 	//
@@ -5181,7 +5181,7 @@ type ClientInterface interface {
 
 	// RotateWebhookSecretWithBody Rotate a webhook's secret
 	//
-	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+	// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
 	// Needs the `admin` permission.
@@ -5193,7 +5193,7 @@ type ClientInterface interface {
 
 	// RotateWebhookSecret Rotate a webhook's secret
 	//
-	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+	// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
 	// Needs the `admin` permission.
@@ -5254,7 +5254,7 @@ func (c *Client) ListAPIKeys(ctx context.Context, params *ListAPIKeysParams, req
 
 // CreateAPIKeyWithBody Create an API key
 //
-// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
 //
 // Needs the `admin` permission.
@@ -5276,7 +5276,7 @@ func (c *Client) CreateAPIKeyWithBody(ctx context.Context, params *CreateAPIKeyP
 
 // CreateAPIKey Create an API key
 //
-// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
 //
 // Needs the `admin` permission.
@@ -5338,7 +5338,7 @@ func (c *Client) GetAPIKey(ctx context.Context, apiKeyID APIKeyID, params *GetAP
 
 // RotateAPIKeyWithBody Rotate an API key
 //
-// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
@@ -5361,7 +5361,7 @@ func (c *Client) RotateAPIKeyWithBody(ctx context.Context, apiKeyID APIKeyID, pa
 
 // RotateAPIKey Rotate an API key
 //
-// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
@@ -6301,7 +6301,7 @@ func (c *Client) ListWebhooks(ctx context.Context, params *ListWebhooksParams, r
 //
 // The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-// what comes, this once. Give one of your own, or have one made.
+// what comes, only once. Give one of your own, or have one made.
 //
 // Needs the `admin` permission.
 //
@@ -6324,7 +6324,7 @@ func (c *Client) CreateWebhookWithBody(ctx context.Context, params *CreateWebhoo
 //
 // The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-// what comes, this once. Give one of your own, or have one made.
+// what comes, only once. Give one of your own, or have one made.
 //
 // Needs the `admin` permission.
 //
@@ -6494,7 +6494,7 @@ func (c *Client) RecoverWebhook(ctx context.Context, webhookID WebhookID, params
 
 // RotateWebhookSecretWithBody Rotate a webhook's secret
 //
-// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
 // Needs the `admin` permission.
@@ -6516,7 +6516,7 @@ func (c *Client) RotateWebhookSecretWithBody(ctx context.Context, webhookID Webh
 
 // RotateWebhookSecret Rotate a webhook's secret
 //
-// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
 // Needs the `admin` permission.
@@ -10487,7 +10487,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithBodyWithResponse Create an API key
 	//
-	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+	// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
 	//
 	// Needs the `admin` permission.
@@ -10499,7 +10499,7 @@ type ClientWithResponsesInterface interface {
 
 	// CreateAPIKeyWithResponse Create an API key
 	//
-	// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+	// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 	// Give each system a key of its own, with the fewest permissions that will do.
 	//
 	// Needs the `admin` permission.
@@ -10535,7 +10535,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAPIKeyWithBodyWithResponse Rotate an API key
 	//
-	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+	// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
@@ -10548,7 +10548,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateAPIKeyWithResponse Rotate an API key
 	//
-	// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+	// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 	// accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 	// is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 	//
@@ -11098,7 +11098,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-	// what comes, this once. Give one of your own, or have one made.
+	// what comes, only once. Give one of your own, or have one made.
 	//
 	// Needs the `admin` permission.
 	//
@@ -11111,7 +11111,7 @@ type ClientWithResponsesInterface interface {
 	//
 	// The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 	// are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-	// what comes, this once. Give one of your own, or have one made.
+	// what comes, only once. Give one of your own, or have one made.
 	//
 	// Needs the `admin` permission.
 	//
@@ -11207,7 +11207,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateWebhookSecretWithBodyWithResponse Rotate a webhook's secret
 	//
-	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+	// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
 	// Needs the `admin` permission.
@@ -11219,7 +11219,7 @@ type ClientWithResponsesInterface interface {
 
 	// RotateWebhookSecretWithResponse Rotate a webhook's secret
 	//
-	// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+	// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 	// of both, so that your endpoint can change over; an older one signs nothing any more.
 	//
 	// Needs the `admin` permission.
@@ -22664,7 +22664,7 @@ func (c *ClientWithResponses) ListAPIKeysWithResponse(ctx context.Context, param
 
 // CreateAPIKeyWithBodyWithResponse Create an API key
 //
-// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
 //
 // Needs the `admin` permission.
@@ -22682,7 +22682,7 @@ func (c *ClientWithResponses) CreateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // CreateAPIKeyWithResponse Create an API key
 //
-// The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+// The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
 // Give each system a key of its own, with the fewest permissions that will do.
 //
 // Needs the `admin` permission.
@@ -22736,7 +22736,7 @@ func (c *ClientWithResponses) GetAPIKeyWithResponse(ctx context.Context, apiKeyI
 
 // RotateAPIKeyWithBodyWithResponse Rotate an API key
 //
-// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
@@ -22755,7 +22755,7 @@ func (c *ClientWithResponses) RotateAPIKeyWithBodyWithResponse(ctx context.Conte
 
 // RotateAPIKeyWithResponse Rotate an API key
 //
-// Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+// Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
 // accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
 // is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 //
@@ -23575,7 +23575,7 @@ func (c *ClientWithResponses) ListWebhooksWithResponse(ctx context.Context, para
 //
 // The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-// what comes, this once. Give one of your own, or have one made.
+// what comes, only once. Give one of your own, or have one made.
 //
 // Needs the `admin` permission.
 //
@@ -23594,7 +23594,7 @@ func (c *ClientWithResponses) CreateWebhookWithBodyWithResponse(ctx context.Cont
 //
 // The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
 // are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-// what comes, this once. Give one of your own, or have one made.
+// what comes, only once. Give one of your own, or have one made.
 //
 // Needs the `admin` permission.
 //
@@ -23738,7 +23738,7 @@ func (c *ClientWithResponses) RecoverWebhookWithResponse(ctx context.Context, we
 
 // RotateWebhookSecretWithBodyWithResponse Rotate a webhook's secret
 //
-// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
 // Needs the `admin` permission.
@@ -23756,7 +23756,7 @@ func (c *ClientWithResponses) RotateWebhookSecretWithBodyWithResponse(ctx contex
 
 // RotateWebhookSecretWithResponse Rotate a webhook's secret
 //
-// Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+// Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
 // of both, so that your endpoint can change over; an older one signs nothing any more.
 //
 // Needs the `admin` permission.

@@ -50,7 +50,8 @@ func NewFeed(db *postgres.DB, hub *Hub, now func() time.Time) *Feed {
 const lookEvery = time.Second
 
 // List returns the next events. With a time to wait it returns as soon as there is one. It returns cursor_expired when
-// events after that number were deleted.
+// events after that number were deleted, and invalid_parameter when there is no event of that number yet: it is another
+// organization's, or the database was set back.
 func (f *Feed) List(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
 	deadline := f.now().Add(q.Wait)
 	woken, forget := f.hub.Subscribe(organization)
@@ -99,6 +100,9 @@ func next(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, q Query)
 	if after < pruned {
 		return Batch{}, expired(pruned)
 	}
+	if after > last {
+		return Batch{}, beyond(last)
+	}
 	entries, err := list(ctx, tx, organization, after, last, q.Types, q.Limit+1)
 	if err != nil {
 		return Batch{}, err
@@ -107,14 +111,23 @@ func next(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, q Query)
 		entries = entries[:q.Limit]
 		return Batch{entries, entries[q.Limit-1].Number, true}, nil
 	}
-	return Batch{entries, max(after, last), false}, nil
+	return Batch{entries, last, false}, nil
 }
 
 func expired(pruned int64) error {
 	return &problem.Error{
 		Kind: problem.Gone, Code: "cursor_expired",
-		Message: fmt.Sprintf("Events up to number %d were deleted after 30 days; go on without after.", pruned),
+		Message: fmt.Sprintf("The events up to number %d were deleted, as all are after 30 days. Read the permits as they are; then leave out the "+
+			"parameter after, to go on with the oldest event that is kept.", pruned),
 		Details: []problem.Detail{{In: problem.InQuery, Pointer: "after", Code: "cursor_expired", Message: fmt.Sprintf("must be %d or more", pruned)}},
+	}
+}
+
+func beyond(last int64) error {
+	return &problem.Error{
+		Kind: problem.Invalid, Code: "invalid_parameter",
+		Message: fmt.Sprintf("after must be at most %d, the number of the newest event.", last),
+		Details: []problem.Detail{{In: problem.InQuery, Pointer: "after", Code: "maximum", Message: fmt.Sprintf("must be at most %d, the number of the newest event", last)}},
 	}
 }
 

@@ -30,7 +30,6 @@ func TestFeed_List(t *testing.T) {
 		"from 0":                 {Query{After: ptr(int64(0)), Limit: 10}, []int64{1, 2, 3, 4, 5}, 5, false},
 		"from within":            {Query{After: ptr(int64(2)), Limit: 10}, []int64{3, 4, 5}, 5, false},
 		"from the newest":        {Query{After: ptr(int64(5)), Limit: 10}, []int64{}, 5, false},
-		"from beyond":            {Query{After: ptr(int64(9)), Limit: 10}, []int64{}, 9, false},
 		"limited":                {Query{Limit: 2}, []int64{1, 2}, 2, true},
 		"limited, all":           {Query{Limit: 5}, []int64{1, 2, 3, 4, 5}, 5, false},
 		"limited, from within":   {Query{After: ptr(int64(3)), Limit: 1}, []int64{4}, 4, true},
@@ -44,6 +43,11 @@ func TestFeed_List(t *testing.T) {
 		if !cmp.Equal(numbers(b), c.want) || b.NextAfter != c.next || b.HasMore != c.more {
 			t.Errorf("%s: List = %v, next after %d, more %t; want %v, %d, %t", name, numbers(b), b.NextAfter, b.HasMore, c.want, c.next, c.more)
 		}
+	}
+	_, err := w.feed.List(t.Context(), w.organization, Query{After: ptr(int64(6)), Limit: 10, Wait: time.Hour})
+	var p *problem.Error
+	if !errors.As(err, &p) || p.Code != "invalid_parameter" || p.Message != "after must be at most 5, the number of the newest event." {
+		t.Errorf("List from beyond the newest = %v, want invalid_parameter that names number 5", err)
 	}
 	if b := w.list(t, w.newOrganization(t, newID()), Query{Limit: 10}); len(b.Entries) != 0 || b.NextAfter != 0 || b.HasMore {
 		t.Errorf("List of an organization without events = %+v, want nothing", b)
@@ -224,7 +228,7 @@ func TestFeed_Prune(t *testing.T) {
 			t.Fatalf("List after %d = %v, want a problem", after, err)
 		}
 		check(t, fmt.Sprintf("List after %d", after), &problem.Error{
-			Kind: problem.Gone, Code: "cursor_expired", Message: "Events up to number 2 were deleted after 30 days; go on without after.",
+			Kind: problem.Gone, Code: "cursor_expired", Message: "The events up to number 2 were deleted, as all are after 30 days. Read the permits as they are; then leave out the parameter after, to go on with the oldest event that is kept.",
 			Details: []problem.Detail{{In: "query", Pointer: "after", Code: "cursor_expired", Message: "must be 2 or more"}},
 		}, got)
 	}

@@ -116,8 +116,11 @@ func (l *Listener) exists(ctx context.Context, number int64) (bool, error) {
 	}
 	before := number - 1
 	list, err := l.api.events(ctx, client.ListEventsParams{After: &before, PerPage: new(int32(1))})
-	if isExpired(err) {
+	switch {
+	case isExpired(err):
 		return true, nil
+	case isBeyond(err):
+		return false, nil
 	}
 	return len(list.Data) > 0, err
 }
@@ -134,7 +137,7 @@ func (l *Listener) end(ctx context.Context) (int64, error) {
 	for step := int64(perPage); more; {
 		probe := low + step
 		list, err := l.api.events(ctx, client.ListEventsParams{After: &probe, PerPage: new(int32(perPage))})
-		if err != nil {
+		if err != nil && !isBeyond(err) {
 			return 0, err
 		}
 		if len(list.Data) > 0 {

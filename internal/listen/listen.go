@@ -198,5 +198,11 @@ func isRefusal(err error, status int) bool {
 	return errors.As(err, &r) && r.status == status
 }
 
+// isBeyond reports whether the API has no event of that number yet.
+func isBeyond(err error) bool {
+	var r refusal
+	return errors.As(err, &r) && r.status == http.StatusBadRequest && r.code == "invalid_parameter"
+}
+
 // isExpired reports whether the API has deleted what comes after the cursor.
 func isExpired(err error) bool { return isRefusal(err, http.StatusGone) }
