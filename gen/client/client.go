@@ -3481,10 +3481,10 @@ type ListPermitsParams struct {
 	// Stage The stage that the city's status stands for.
 	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
 
-	// Type The city's own word for the type of permit, exactly.
+	// Type The city's own word for the type of permit, exactly; words differ from city to city.
 	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
 
-	// Jurisdiction The slug of a jurisdiction.
+	// Jurisdiction The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused.
 	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
 
 	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
@@ -3545,10 +3545,10 @@ type ExportPermitsParams struct {
 	// Stage The stage that the city's status stands for.
 	Stage PermitStageFilter `form:"stage,omitempty" json:"stage,omitempty"`
 
-	// Type The city's own word for the type of permit, exactly.
+	// Type The city's own word for the type of permit, exactly; words differ from city to city.
 	Type PermitType `form:"type,omitempty" json:"type,omitempty"`
 
-	// Jurisdiction The slug of a jurisdiction.
+	// Jurisdiction The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused.
 	Jurisdiction PermitJurisdiction `form:"jurisdiction,omitempty" json:"jurisdiction,omitempty"`
 
 	// Q Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold

@@ -26,7 +26,6 @@ func TestNew_lists(t *testing.T) {
 		{"scope=all&stage=permit_issued&stage=unknown", "B-2 B-4"},
 		{"scope=all&type=Roof", "B-1 B-3"},
 		{"scope=all&jurisdiction=test&status=Issued", "B-2"},
-		{"scope=all&jurisdiction=elsewhere", ""},
 		{"scope=all&q=shingle", "B-1"},
 		{"scope=all&q=roof", "B-1 B-3"},
 		{"scope=all&q=bayline", "B-1"},

@@ -42,6 +42,8 @@ func TestNew_refuses(t *testing.T) {
 		{name: "repeated parameter", path: "/v1/permits?per_page=1&per_page=2", status: 400, code: "invalid_parameter", in: "query", pointer: "per_page", rule: "repeated"},
 		{name: "unknown stage", path: "/v1/permits?stage=in_review&stage=done", status: 400, code: "invalid_parameter", in: "query", pointer: "stage", rule: "enum"},
 		{name: "pattern of a repeated parameter", path: "/v1/permits?jurisdiction=Austin", status: 400, code: "invalid_parameter", in: "query", pointer: "jurisdiction", rule: "pattern"},
+		{name: "unknown jurisdiction", path: "/v1/permits?jurisdiction=test&jurisdiction=elsewhere", status: 400, code: "invalid_parameter", in: "query", pointer: "jurisdiction", rule: "not_found"},
+		{name: "unknown jurisdiction of an export", path: "/v1/permits/export?format=csv&jurisdiction=elsewhere", status: 400, code: "invalid_parameter", in: "query", pointer: "jurisdiction", rule: "not_found"},
 		{name: "too many values", path: "/v1/permits?" + strings.Repeat("status=a&", 21), status: 400, code: "invalid_parameter", in: "query", pointer: "status", rule: "maxItems"},
 		{name: "point out of range", path: "/v1/permits?near=91,0", status: 400, code: "invalid_parameter", in: "query", pointer: "near", rule: "pattern"},
 		{name: "radius without point", path: "/v1/permits?radius_m=10", status: 400, code: "invalid_parameter", in: "query", pointer: "radius_m", rule: "requires"},

@@ -27,9 +27,12 @@ type Export struct {
 }
 
 // Export begins an export of the permits that pass the filter, seen by the organization. It returns invalid_parameter
-// when the filter contradicts itself, and too_many_exports when two of the organization are running.
-func (s *Service) Export(organization uuid.UUID, f Filter) (*Export, error) {
+// when the filter contradicts itself or names no jurisdiction, and too_many_exports when two of the organization are running.
+func (s *Service) Export(ctx context.Context, organization uuid.UUID, f Filter) (*Export, error) {
 	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if err := known(ctx, s.db, f.Jurisdictions); err != nil {
 		return nil, err
 	}
 	release, ok := s.exports.acquire(organization)

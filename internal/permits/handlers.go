@@ -50,7 +50,7 @@ func (h Handlers) ExportPermits(ctx context.Context, request api.ExportPermitsRe
 	if err != nil {
 		return nil, err
 	}
-	export, err := h.Permits.Export(identity.From(ctx).OrganizationID, f)
+	export, err := h.Permits.Export(ctx, identity.From(ctx).OrganizationID, f)
 	if err != nil {
 		return nil, err
 	}

@@ -192,13 +192,16 @@ func NewService(db *postgres.DB) *Service {
 }
 
 // List returns a page of the permits that pass the filter, seen by the organization. It returns invalid_parameter when
-// the filter contradicts itself, NotFound when the condition of ScopeCondition is not the organization's, and the
+// the filter contradicts itself or names no jurisdiction, NotFound when the condition of ScopeCondition is not the organization's, and the
 // problems of page.List.
 func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p page.Query) ([]Permit, page.Meta, error) {
 	if err := f.check(); err != nil {
 		return nil, page.Meta{}, err
 	}
 	q := postgres.From(ctx, s.db)
+	if err := known(ctx, q, f.Jurisdictions); err != nil {
+		return nil, page.Meta{}, err
+	}
 	if f.Scope == ScopeCondition {
 		if err := conditionExists(ctx, q, organization, f.Condition); err != nil {
 			return nil, page.Meta{}, err

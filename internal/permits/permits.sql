@@ -186,6 +186,9 @@ where p.uuid = $1
 -- name: exists
 select exists (select from permits where uuid = $1)
 
+-- name: listUnknownSlugs
+select s from unnest(cast($1 as text[])) as u (s) where not exists (select from jurisdictions where slug = s)
+
 -- name: listParties
 select role, person, company, license, phone, email, street, city, region, postal_code
 from permit_parties

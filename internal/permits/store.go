@@ -23,6 +23,7 @@ var (
 	statements           = postgres.ParseStatements(sqlText)
 	getSQL               = statements.Get("get")
 	existsSQL            = statements.Get("exists")
+	listUnknownSlugsSQL  = statements.Get("listUnknownSlugs")
 	listPartiesSQL       = statements.Get("listParties")
 	listFeesSQL          = statements.Get("listFees")
 	listInspectionsSQL   = statements.Get("listInspections")
@@ -217,6 +218,21 @@ func exists(ctx context.Context, q postgres.Querier, permit uuid.UUID) error {
 	}
 	if !found {
 		return problem.Missing("permit")
+	}
+	return nil
+}
+
+// known returns invalid_parameter when a slug is that of no jurisdiction.
+func known(ctx context.Context, q postgres.Querier, slugs []string) error {
+	if len(slugs) == 0 {
+		return nil
+	}
+	var unknown []string
+	if err := q.SelectContext(ctx, &unknown, listUnknownSlugsSQL, pq.Array(slugs)); err != nil {
+		return fmt.Errorf("look for jurisdictions: %w", err)
+	}
+	if len(unknown) > 0 {
+		return problem.Parameter("jurisdiction", "not_found", fmt.Sprintf("must be the slug of a jurisdiction, as GET /v1/jurisdictions lists them; %s is none", strings.Join(unknown, ", ")))
 	}
 	return nil
 }
