@@ -152,13 +152,12 @@ func highlight(language, code string) (template.HTML, error) {
 // codeStyle is the style of highlighted code, by day and by night.
 func codeStyle() ([]byte, error) {
 	var b bytes.Buffer
-	if err := formatter.WriteCSS(&b, styles.Get("github")); err != nil {
-		return nil, err
+	for _, c := range []struct{ when, style string }{{"not (prefers-color-scheme: dark)", "github"}, {"(prefers-color-scheme: dark)", "github-dark"}} {
+		fmt.Fprintf(&b, "@media %s {\n", c.when)
+		if err := formatter.WriteCSS(&b, styles.Get(c.style)); err != nil {
+			return nil, err
+		}
+		b.WriteString("}\n")
 	}
-	b.WriteString("@media (prefers-color-scheme: dark) {\n")
-	if err := formatter.WriteCSS(&b, styles.Get("github-dark")); err != nil {
-		return nil, err
-	}
-	b.WriteString("}\n")
 	return b.Bytes(), nil
 }
