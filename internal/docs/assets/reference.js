@@ -31,9 +31,27 @@ window.addEventListener('DOMContentLoaded', () => {
           const h = system.React.createElement;
           return h(system.React.Fragment, null, found ? h(Samples, { list: found.toJS() }) : null, h(Original, props));
         },
+        // An operation's path is part of the button that opens it, in which no link may stand.
+        DeepLink: (Original) => (props) => {
+          const h = system.React.createElement;
+          return props.path.includes('/') ? h('span', null, props.text) : h(Original, props);
+        },
       },
     };
   };
+
+  // What has no name for those who do not see it gets one, and what scrolls can be reached by keyboard, whenever it appears.
+  const swagger = document.getElementById('swagger');
+  const name = (selector, of) => { for (const e of swagger.querySelectorAll(selector + ':not([aria-label])')) e.setAttribute('aria-label', of(e)); };
+  new MutationObserver(() => {
+    for (const e of swagger.querySelectorAll('.modal-btn[aria-label]')) e.removeAttribute('aria-label'); // which is not what it shows
+    for (const e of swagger.querySelectorAll('pre:not([tabindex])')) e.tabIndex = 0;
+    name('.servers select', () => 'Server');
+    name('.examples-select-element', () => 'Example');
+    name('[data-param-name] select', (e) => e.closest('[data-param-name]').dataset.paramName);
+    name('.close-modal', () => 'Close');
+    name('.copy-to-clipboard button', () => 'Copy');
+  }).observe(swagger, { childList: true, subtree: true });
 
   window.ui = SwaggerUIBundle({
     url: '/docs/openapi.json',
