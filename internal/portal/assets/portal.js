@@ -22,3 +22,12 @@ document.addEventListener('keydown', (e) => {
   if (e.key !== 'Escape') return;
   for (const menu of document.querySelectorAll('details.menu[open]')) { menu.open = false; menu.querySelector('summary').focus(); }
 });
+
+// Tables that are scrolled sideways can be reached by keyboard.
+const reach = () => {
+  for (const table of document.querySelectorAll('.table')) {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0; else table.removeAttribute('tabindex');
+  }
+};
+addEventListener('resize', reach);
+reach();
