@@ -39,6 +39,22 @@ test: tools test-tools ## Run every test, with the race detector, a real Postgre
 	@trap '$(GO) run ./internal/postgres/pgtest/stop' EXIT; \
 	$(GO) test -race -shuffle=on -timeout 15m ./...
 
+AXE := axe-core@4.14.1
+
+.PHONY: e2e-tools
+e2e-tools: # What the tests in a browser need besides: Chromium, and axe, which looks for what keeps people out
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		ls "/Applications/Google Chrome.app" "/Applications/Chromium.app" >/dev/null 2>&1 || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing Chromium …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+		else echo "Chromium is not installed: run  sudo apt-get install chromium  or  brew install --cask chromium"; exit 1; fi; }
+	@test -f bin/axe.min.js || { mkdir -p bin/axe && cd bin/axe && npm pack --silent $(AXE) >/dev/null && tar -xzf *.tgz && cp package/axe.min.js .. && rm -r ../axe; } || \
+		echo "axe is not there: run  npm pack $(AXE)  and put its axe.min.js into bin; until then the tests of accessibility fail"
+
+.PHONY: e2e
+e2e: tools e2e-tools ## Look at every page in a browser; pictures go to .plotwise/screenshots
+	@$(GO) test -tags e2e -count=1 -timeout 10m ./internal/e2e
+
 .PHONY: gen
 gen: ## Bundle openapi/ and generate the server's and the client's code
 	@$(GO) run ./cmd/bundle openapi gen
@@ -71,7 +87,7 @@ contract-diff: ## List in Markdown what changed in the specification since BASE,
 	@echo "## Webhooks"; $(GO) run $(OASDIFF) changelog bin/diff/base-webhooks.json bin/diff/openapi-webhooks.json --format markdown
 
 .PHONY: check
-check: generated lint test ## All that has to pass before a change goes in
+check: generated lint test e2e ## All that has to pass before a change goes in
 
 .PHONY: bench
 bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)
