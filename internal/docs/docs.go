@@ -89,7 +89,7 @@ func kept(next http.Handler) http.Handler {
 }
 
 func (s *site) parseTemplates(*spec.Document) (err error) {
-	s.templates, err = template.New("").Funcs(template.FuncMap{"markdown": s.inline, "join": strings.Join, "lower": strings.ToLower}).ParseFS(files, "templates/*.html")
+	s.templates, err = template.New("").Funcs(template.FuncMap{"markdown": s.inline, "join": strings.Join, "lower": strings.ToLower, "title": title}).ParseFS(files, "templates/*.html")
 	return err
 }
 

@@ -95,7 +95,7 @@ func (s *site) readReference(document *spec.Document) error {
 					o.Method, o.Tag = "", webhooksTag
 				}
 				s.reference.add(o)
-				s.index.add(entry{Title: o.Summary, Path: o.Path(), Kind: strings.TrimSpace(o.Method + " " + o.Route), Text: o.Description + " " + o.OperationID})
+				s.index.add(entry{Title: o.Summary, Path: o.Path(), Kind: strings.TrimSpace(o.Method + " " + o.Route), Text: o.Description, Name: o.OperationID})
 			}
 		}
 	}

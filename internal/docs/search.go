@@ -11,6 +11,7 @@ import (
 // entry is something that can be found: a section of a guide, an operation, an error code.
 type entry struct {
 	Title, Path, Kind, Text string
+	Name                    string // by which programs know it; it is not shown
 
 	title, text []string // their words, in lower case
 }
@@ -21,7 +22,8 @@ type index struct {
 }
 
 func (x *index) add(e entry) {
-	e.title, e.text = split(e.Title), split(e.Text+" "+e.Kind)
+	e.Text = strings.ReplaceAll(e.Text, "`", "") // which marks code
+	e.title, e.text = split(e.Title), split(e.Text+" "+e.Kind+" "+e.Name)
 	x.entries = append(x.entries, e)
 }
 
