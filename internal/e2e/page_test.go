@@ -185,6 +185,12 @@ func (b *tab) look(width int64, scheme string) {
 	}})
 }
 
+// painted waits until the page has taken its new look.
+func (b *tab) painted() {
+	b.Helper()
+	eval[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+}
+
 // inspect holds the page against what every page keeps, at a desk and on a phone, by day and by night, and takes its
 // pictures under a name.
 func (b *tab) inspect(name string) {
@@ -195,11 +201,14 @@ func (b *tab) inspect(name string) {
 	b.access(name, "")
 	b.picture(name + "-1440-light")
 	b.look(wide, "dark")
+	b.painted()
 	b.access(name+" by night", "color-contrast")
 	b.picture(name + "-1440-dark")
 	b.look(narrow, "dark")
+	b.painted()
 	b.picture(name + "-390-dark")
 	b.look(narrow, "light")
+	b.painted()
 	for _, w := range eval[[]string](b, tooWide) {
 		b.Errorf("%s: on a phone it is scrolled sideways because of %s", name, w)
 	}
