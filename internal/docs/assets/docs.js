@@ -55,6 +55,15 @@ if (side) {
   if (current && roomy.matches) side.scrollTop = Math.max(0, current.offsetTop - side.clientHeight / 2);
 }
 
+// Tables that are scrolled sideways can be reached by keyboard.
+const reach = () => {
+  for (const table of document.querySelectorAll('.prose table')) {
+    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0; else table.removeAttribute('tabindex');
+  }
+};
+addEventListener('resize', reach);
+reach();
+
 // Results appear while one types; "/" goes to the field.
 const search = document.querySelector('form.search');
 if (search) {

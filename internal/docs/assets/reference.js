@@ -22,9 +22,21 @@ window.addEventListener('DOMContentLoaded', () => {
         h('pre', { className: 'microlight', tabIndex: 0 }, h('code', null, source)));
     };
   };
+  // Optional parameters begin empty: their examples, all at once, would find nothing or exclude each other. What they were
+  // is said instead.
+  const unfilled = (document) => {
+    for (const p of Object.values(document.components?.parameters ?? {}).concat(
+      Object.values(document.paths ?? {}).flatMap((path) => Object.values(path)).flatMap((operation) => operation.parameters ?? []))) {
+      if (p.required || p.example === undefined) continue;
+      p.description = (p.description ?? '') + '\n\nFor example `' + p.example + '`';
+      delete p.example;
+    }
+    return document;
+  };
   const plugin = (system) => {
     const Samples = samples(system);
     return {
+      statePlugins: { spec: { wrapActions: { updateJsonSpec: (original) => (document) => original(unfilled(document)) } } },
       wrapComponents: {
         responses: (Original) => (props) => {
           const found = props.specSelectors.specJson().getIn(['paths', props.path, props.method, 'x-codeSamples']);
@@ -48,7 +60,7 @@ window.addEventListener('DOMContentLoaded', () => {
     for (const e of swagger.querySelectorAll('pre:not([tabindex])')) e.tabIndex = 0;
     name('.servers select', () => 'Server');
     name('.examples-select-element', () => 'Example');
-    name('[data-param-name] select', (e) => e.closest('[data-param-name]').dataset.paramName);
+    name('[data-param-name] :is(input, select, textarea)', (e) => e.closest('[data-param-name]').dataset.paramName);
     name('.close-modal', () => 'Close');
     name('.copy-to-clipboard button', () => 'Copy');
   }).observe(swagger, { childList: true, subtree: true });
