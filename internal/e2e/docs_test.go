@@ -73,7 +73,7 @@ func TestDocs_withoutScripts(t *testing.T) {
 	b.look(narrow, "light")
 	b.visit("/docs/guides/quick-start")
 	b.press("Contents")
-	b.follow("Errors", "/docs/errors")
+	b.follow("All operations", "/docs/operations")
 }
 
 // TestDocs_copy copies code.
