@@ -23,7 +23,7 @@ func TestDocs_search(t *testing.T) {
 	}
 	b.until("results appear", `document.querySelectorAll('.found a').length > 1 && document.querySelector('.found').checkVisibility()`)
 	b.picture("docs-search-typing-1440-light")
-	b.access("docs-search-typing", "")
+	b.access("docs-search-typing")
 	b.keys(kb.ArrowDown, kb.ArrowDown, kb.ArrowUp)
 	if !eval[bool](b, `document.activeElement === document.querySelector('.found a')`) {
 		t.Errorf("down, down and up do not lead to the first result but to %s", eval[string](b, `document.activeElement.outerHTML`))

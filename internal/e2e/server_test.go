@@ -29,7 +29,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "e2e")
 	if err == nil {
-		err = os.Chmod(dir, 0o755) //nolint:gosec // the user that Postgres runs as has to pass through it
+		err = os.Chmod(dir, 0o755) // for the user that Postgres runs as
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -167,9 +167,17 @@ func (s *server) command(t *testing.T, arguments ...string) string {
 
 // status asks for a path with a key, without a browser, and returns the status of the answer and its body.
 func (s *server) status(ctx context.Context, path, key string) (int, string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+	return s.do(ctx, http.MethodGet, path, key, "")
+}
+
+// do sends a request, with a body in JSON unless that is "", and returns the status of the answer and its body.
+func (s *server) do(ctx context.Context, method, path, key, body string) (int, string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if key != "" {
 		request.Header.Set("Authorization", "Bearer "+key)

@@ -30,8 +30,12 @@ func TestSettings(t *testing.T) {
 		name string
 		do   func(b *tab)
 	}{
-		{"sign in by link", signInByLink}, {"sign in by password", signInByPassword}, {"errors", keyErrors}, {"keys", keys},
-		{"organization", organization}, {"switch", switchByKeyboard},
+		{"sign in by link", signInByLink},
+		{"sign in by password", signInByPassword},
+		{"errors", keyErrors},
+		{"keys", keys},
+		{"organization", organization},
+		{"switch", switchByKeyboard},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.do(b.in(t)) }) {
 			t.FailNow()

@@ -122,6 +122,7 @@ func (b *tab) allow(statuses ...int) {
 
 // in returns the tab for a part of the test, which then fails for what goes wrong.
 func (b *tab) in(t *testing.T) *tab {
+	t.Helper()
 	of := b.T
 	b.T = t
 	t.Cleanup(func() {

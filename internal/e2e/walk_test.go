@@ -12,6 +12,9 @@ import (
 	"testing"
 )
 
+// models are operations whose pages have all that those of others have.
+var models = []string{"listPermits", "createCondition", "deleteNote", "exportPermits", "onPermitFeeChanged"}
+
 // tabs is how many pages are looked at at the same time.
 const tabs = 2
 
@@ -74,7 +77,12 @@ func (w *walk) look(b *tab, path string) {
 		}
 	}
 	w.mu.Unlock()
-	b.inspect("docs" + strings.ReplaceAll(strings.TrimPrefix(path, "/docs"), "/", "-"))
+	name := "docs" + strings.ReplaceAll(strings.TrimPrefix(path, "/docs"), "/", "-")
+	if operation, ok := strings.CutPrefix(path, "/docs/reference/"); ok && !slices.Contains(models, operation) {
+		b.glance(name)
+		return
+	}
+	b.inspect(name)
 }
 
 // parts returns the path and the anchor of a link on this server; a path of "" is another server's.
