@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/google/uuid"
 
@@ -81,9 +82,13 @@ func (s *Service) Get(ctx context.Context, organization, condition uuid.UUID) (C
 }
 
 // Create makes a condition and finds the permits that match it. Without a name it makes one. It returns
-// condition_limit_reached when the organization's plan has no room for it.
+// condition_limit_reached when the organization's plan has no room for it, and invalid_body for what has neither letters
+// nor digits.
 func (s *Service) Create(ctx context.Context, organization uuid.UUID, c Condition) (created Condition, err error) {
 	c.trim()
+	if err := c.check(); err != nil {
+		return created, err
+	}
 	if c.Name == "" {
 		c.Name = nameOf(c)
 	}
@@ -109,6 +114,16 @@ func (c *Condition) trim() {
 	for _, text := range []*string{&c.Name, &c.Company, &c.License, &c.Person} {
 		*text = strings.TrimSpace(*text)
 	}
+}
+
+// check returns invalid_body when what is looked for has neither letters nor digits, by which texts are compared.
+func (c *Condition) check() error {
+	for kind, text := range map[string]string{Company: c.Company, License: c.License, Person: c.Person} {
+		if kind == c.Type && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }) {
+			return problem.Body(problem.Detail{Pointer: "/" + kind, Code: "letters_or_digits", Message: "must have a letter or a digit"})
+		}
+	}
+	return nil
 }
 
 // nameOf says what a condition looks for, cut to the length of a name.
@@ -220,7 +235,7 @@ func (u Update) apply(c *Condition) error {
 	if c.trim(); c.Name == "" || named && u.Name == nil {
 		c.Name = nameOf(*c)
 	}
-	return nil
+	return c.check()
 }
 
 // Delete deletes a condition with its matches. The request's If-Match is ifMatch. It returns NotFound and

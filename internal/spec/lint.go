@@ -171,6 +171,9 @@ func (l *linter) schema(n *yaml.Node, at string) {
 		return
 	}
 	l.bounds(n, at)
+	if pattern := lookup(n, "pattern"); pattern != nil && strings.Contains(pattern.Value, `\p`) {
+		l.report(at, `the pattern has a class of Unicode's (\p), which not every language knows`)
+	}
 	if lookup(n, "const") != nil && lookup(n, "type") == nil {
 		l.report(at, "const needs its type")
 	}

@@ -136,6 +136,7 @@ func TestLint(t *testing.T) {
 		{"number without a format", "format: double, ", "", thing + "/price: a schema of type number needs format"},
 		{"number without a minimum", "double, minimum: 0", "double", thing + "/price: a schema of type number needs minimum"},
 		{"number without a maximum", "double, minimum: 0, maximum: 9", "double, minimum: 0", thing + "/price: a schema of type number needs maximum"},
+		{"pattern that is not portable", "const: a}", `const: a, pattern: '\p{L}'}`, thing + `/fixed: the pattern has a class of Unicode's (\p), which not every language knows`},
 		{"const without a type", "{type: string, const: a}", "{const: a}", thing + "/fixed: const needs its type"},
 		{"oneOf without a discriminator", ", discriminator: {propertyName: kind}", "", thing + "/either: oneOf needs a discriminator"},
 		{"anyOf without a discriminator", "oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}", "anyOf: []", thing + "/either: anyOf needs a discriminator"},
