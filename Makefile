@@ -64,6 +64,11 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 .PHONY: sdks
 sdks: gen ## Generate what the SDKs have from the specification
 	@$(GO) run ./cmd/sdks sdk
+	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent generate
+
+.PHONY: test-typescript
+test-typescript: ## Check and test the TypeScript SDK
+	@cd sdk/typescript && npm ci --silent && npm run --silent typecheck && npm test --silent
 
 .PHONY: lint
 lint: ## Check style and layers

@@ -4,7 +4,9 @@ package sdkgen
 type language func(*API) (map[string][]byte, error)
 
 // languages are those that there is an SDK for.
-var languages = []language{}
+var languages = []language{
+	typescript,
+}
 
 // Render returns the generated files of all SDKs, by their path below sdk/.
 func Render(api *API) (map[string][]byte, error) {
