@@ -88,12 +88,15 @@ export class Transport {
 
   /** Returns nothing. */
   nothing(call: Call): APIPromise<void> {
-    return new APIPromise(this.#send(call, () => undefined));
+    return new APIPromise(this.#send(call, empty));
   }
 
   /** Returns a file, which is read while it comes; the limits of time end where it begins. */
   stream(call: Call): APIPromise<Response> {
-    const failed = (cause: unknown) => new APIConnectionError(`GET ${call.path}: ${this.#hide(explain(cause).reason)}`);
+    const failed = (cause: unknown) => {
+      const signal = call.options?.signal;
+      return signal?.aborted ? signal.reason : new APIConnectionError(`GET ${call.path}: ${this.#hide(explain(cause).reason)}`);
+    };
     return new APIPromise(this.#send(call, (response, end) => watch(response, end, failed), true));
   }
 
@@ -245,7 +248,7 @@ function limits(client: CallSettings, call: CallSettings = {}): Limits {
   const chosen = { ...usual };
   for (const name of Object.keys(usual) as (keyof Limits)[]) {
     chosen[name] = call[name] ?? client[name] ?? usual[name];
-    if (!(chosen[name] >= 0)) {
+    if (typeof chosen[name] !== "number" || !(chosen[name] >= 0)) {
       throw new PlotwiseError(`${name} has to be a number, not below 0`);
     }
   }
@@ -287,17 +290,25 @@ async function envelope<T extends { data: unknown }>(response: Response): Promis
     // what is no JSON is refused below
   }
   if (answer?.data === undefined) {
-    throw new Error(`the answer (${response.status}) is not the API's`);
+    throw notOurs(response);
   }
   return answer;
 }
+
+async function empty(response: Response): Promise<void> {
+  if (await response.text()) {
+    throw notOurs(response);
+  }
+}
+
+const notOurs = ({ status }: Response) => new Error(`the answer (${status}) is not the API's`);
 
 function requestID(response: Response | undefined): string {
   return response?.headers.get("x-request-id") ?? "";
 }
 
 // watch returns the answer with a body that tells its end, and fails as calls do.
-function watch(response: Response, end: () => void, failed: (cause: unknown) => PlotwiseError): Response {
+function watch(response: Response, end: () => void, failed: (cause: unknown) => unknown): Response {
   const reader = response.body!.getReader();
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
