@@ -64,6 +64,7 @@ func typescriptTypes(api *API) []string {
 				names = append(names, m.Result.Envelope)
 			case Object, Pages:
 				names = append(names, m.Result.Item)
+			case Nothing, Stream:
 			}
 			if feed(m) {
 				names = append(names, m.Result.Item)

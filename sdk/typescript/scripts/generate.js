@@ -1,5 +1,6 @@
 // Writes src/generated/schema.ts: a type for every schema of the specification, and one for the parameters of every operation.
 import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import openapiTS, { astToString } from "openapi-typescript";
 import ts from "typescript";
 
@@ -62,6 +63,6 @@ function parametersOf(operation, components) {
   };
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await writeFile(output, await generate(await readFile(input, "utf8")));
 }

@@ -121,10 +121,10 @@ export class Transport {
       const repeat = failed && attempt <= maxRetries && !request.signal?.aborted;
       const wait = repeat ? waitBeforeRetry(request.method, failed, attempt, deadline, this.#system) : undefined;
       this.#tell(request, attempt, started, outcome, wait);
-      request.signal?.throwIfAborted();
       if (!failed) {
         return { data, response: streams ? (data as Response) : response!, request_id: requestID(response) };
       }
+      request.signal?.throwIfAborted();
       if (wait === undefined) {
         throw failed.error;
       }
@@ -161,7 +161,10 @@ export class Transport {
     }
   }
 
-  #failed({ name }: Request, cause: unknown, aborted: boolean, limitMs: number): Failed {
+  #failed({ name, signal }: Request, cause: unknown, aborted: boolean, limitMs: number): Failed {
+    if (signal?.aborted) {
+      return { error: new APIConnectionError(`${name}: cancelled`) };
+    }
     if (aborted) {
       return { error: new APITimeoutError(`${name}: no answer within ${limitMs} ms`) };
     }

@@ -1,3 +1,4 @@
+import { equal } from "./equal.js";
 import { WebhookVerificationError } from "./errors.js";
 import type { EventPayload } from "./generated/schema.js";
 
@@ -60,8 +61,9 @@ function bytesOf(body: unknown): Uint8Array<ArrayBuffer> {
 }
 
 function header(headers: WebhookHeaders, name: string): string {
+  const { get } = headers as Headers; // of any library: there is more than one class of that name
   const found =
-    headers instanceof Headers ? headers.get(name) : Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
+    typeof get === "function" ? get.call(headers, name) : Object.entries(headers).find(([key]) => key.toLowerCase() === name)?.[1];
   const value = [found].flat()[0];
   if (!value) {
     throw new WebhookVerificationError("missing_header", `the header ${name} is missing`);
@@ -113,15 +115,6 @@ function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   both.set(a);
   both.set(b, a.length);
   return both;
-}
-
-/** Compares in a time that does not tell how much of the two is the same. */
-export function equal(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) {
-    difference |= a[i % a.length || 0]! ^ b[i]!;
-  }
-  return difference === 0;
 }
 
 function payload(bytes: Uint8Array): EventPayload {

@@ -218,5 +218,6 @@ describe("the log", () => {
       ["/v1/permits", 1, undefined, undefined],
     ]);
     expect(entries[0]!.failure).toContain("ECONNREFUSED");
+    expect(entries[1]!.failure).toBe("GET /v1/permits: cancelled");
   });
 });

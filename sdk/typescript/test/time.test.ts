@@ -75,6 +75,13 @@ test("cancelling ends a wait at once", async () => {
   expect(server.requests.length).toBe(1);
 });
 
+test("what is done is done, though it is cancelled then", async () => {
+  const server = await serve(ok);
+  const controller = new AbortController();
+  const client = newClient(server.url, { log: () => controller.abort() });
+  expect((await client.notes.create("1", { body: "a" }, { signal: controller.signal })).id).toBe("note_1");
+});
+
 test("what is cancelled before it begins is not sent", async () => {
   const server = await serve(ok);
   const error = await thrown(() => newClient(server.url).notes.get("1", { signal: AbortSignal.abort() }));
