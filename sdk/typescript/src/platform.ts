@@ -1,27 +1,28 @@
 import { version } from "./generated/version.js";
 
-// What is asked of the platform, by the names that it may have.
-const platform = globalThis as {
+/** What is asked of the platform, by the names that it may have. */
+export interface Platform {
   process?: { env?: Record<string, string | undefined>; versions?: { node?: string } };
   Deno?: { version: { deno: string } };
   Bun?: { version: string };
   navigator?: { userAgent?: string };
   document?: unknown;
-};
+}
+
+const here = globalThis as Platform;
 
 /** Returns a variable of the environment; undefined where there is none. */
 export function environment(name: string): string | undefined {
-  return platform.process?.env?.[name] || undefined;
+  return here.process?.env?.[name] || undefined;
 }
 
 /** Returns the user agent; "" in browsers, whose own it is. */
-export function userAgent(suffix: string): string {
-  const runtime = runtimeName();
+export function userAgent(suffix: string, platform = here): string {
+  const runtime = runtimeName(platform);
   return runtime && `plotwise-typescript/${version} ${runtime} ${suffix}`.trim();
 }
 
-function runtimeName(): string {
-  const { Deno, Bun, navigator, process, document } = platform;
+function runtimeName({ Deno, Bun, navigator, process, document }: Platform): string {
   if (Deno) {
     return `deno/${Deno.version.deno}`;
   }

@@ -13,7 +13,6 @@ beforeEach(() => {
 
 afterEach(() => {
   vi.unstubAllEnvs();
-  vi.unstubAllGlobals();
 });
 
 describe("the key", () => {
@@ -135,21 +134,15 @@ describe("the user agent", () => {
     expect(server.requests.map((r) => r.headers["user-agent"])).toEqual([name, `${name} crm/2.1`]);
   });
 
-  test("knows other runtimes, and leaves that of browsers alone", async () => {
-    vi.stubGlobal("Deno", { version: { deno: "2.5.0" } });
-    expect(userAgent("")).toBe(`plotwise-typescript/${version} deno/2.5.0`);
-    vi.stubGlobal("Deno", undefined);
-    vi.stubGlobal("Bun", { version: "1.3.0" });
-    expect(userAgent("")).toBe(`plotwise-typescript/${version} bun/1.3.0`);
-    vi.stubGlobal("Bun", undefined);
-    vi.stubGlobal("navigator", { userAgent: "Cloudflare-Workers" });
-    expect(userAgent("")).toBe(`plotwise-typescript/${version} cloudflare-workers`);
-    vi.stubGlobal("navigator", { userAgent: "Mozilla/5.0" });
-    vi.stubGlobal("process", undefined);
-    expect(userAgent("crm/2.1")).toBe("");
-    const server = await serve(ok);
-    await newClient(server.url).notes.get("1");
-    expect(server.requests[0]!.headers["user-agent"]).not.toContain("plotwise");
+  test("knows other runtimes, and leaves that of browsers alone", () => {
+    const process = { versions: { node: "24.1.0" } };
+    const library = `plotwise-typescript/${version}`;
+    expect(userAgent("", { process, Deno: { version: { deno: "2.5.0" } } })).toBe(`${library} deno/2.5.0`);
+    expect(userAgent("", { process, Bun: { version: "1.3.0" } })).toBe(`${library} bun/1.3.0`);
+    expect(userAgent("", { process, navigator: { userAgent: "Cloudflare-Workers" } })).toBe(`${library} cloudflare-workers`);
+    expect(userAgent("", { process, navigator: { userAgent: "Node.js/24" } })).toBe(`${library} node/24.1.0`);
+    expect(userAgent("crm/2.1", {})).toBe(`${library} unknown crm/2.1`);
+    expect(userAgent("crm/2.1", { navigator: { userAgent: "Mozilla/5.0" }, document: {} })).toBe("");
   });
 });
 

@@ -102,9 +102,9 @@ test("a file comes in pieces, and has no limit of time once it begins", async ()
   const server = await serve((_, response) => {
     response.writeHead(200, { "Content-Type": "text/csv", "X-Request-Id": "req_9" });
     response.write("uuid\n");
-    setTimeout(() => response.end("1\n"), 150);
+    setTimeout(() => response.end("1\n"), 1500);
   });
-  const { data, response, request_id } = await newClient(server.url, { timeoutMs: 60, totalTimeoutMs: 60 })
+  const { data, response, request_id } = await newClient(server.url, { timeoutMs: 1000, totalTimeoutMs: 1000 })
     .permits.export({ format: "csv" })
     .withResponse();
   expect(response).toBe(data);
