@@ -72,8 +72,10 @@ func signatures(t *testing.T, body string, by ...string) string {
 	return Sign(secrets, messageID, time.Unix(sentAt, 0), []byte(body))
 }
 
-func text(body string) func(*vector)          { return func(v *vector) { v.Body = body } }
-func secrets(texts ...string) func(*vector)   { return func(v *vector) { v.Secrets = append([]string{}, texts...) } }
+func text(body string) func(*vector) { return func(v *vector) { v.Body = body } }
+func secrets(texts ...string) func(*vector) {
+	return func(v *vector) { v.Secrets = append([]string{}, texts...) }
+}
 func header(name, value string) func(*vector) { return func(v *vector) { v.Headers[name] = value } }
 func received(after int64) func(*vector)      { return func(v *vector) { v.Now = sentAt + after } }
 func tolerance(seconds int) func(*vector)     { return func(v *vector) { v.Tolerance = seconds } }
