@@ -19,3 +19,8 @@ var JSON []byte
 //
 //go:embed postman.json
 var Postman []byte
+
+// Client is the source code of package client.
+//
+//go:embed client/client.go
+var Client []byte
