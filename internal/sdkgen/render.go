@@ -6,6 +6,7 @@ type language func(*API) (map[string][]byte, error)
 // languages are those that there is an SDK for.
 var languages = []language{
 	typescript,
+	goLanguage,
 }
 
 // Render returns the generated files of all SDKs, by their path below sdk/.
