@@ -1,6 +1,7 @@
 package plotwise_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -99,7 +100,9 @@ func decoded(to reflect.Type, value any) (reflect.Value, error) {
 		return reflect.Value{}, err
 	}
 	made := reflect.New(to)
-	return made.Elem(), json.Unmarshal(text, made.Interface())
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields() // of parameters that there are not
+	return made.Elem(), decoder.Decode(made.Interface())
 }
 
 func result(m sdkgen.Method, everything bool, out []reflect.Value) (any, error) {

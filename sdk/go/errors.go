@@ -1,7 +1,6 @@
 package plotwise
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -65,13 +64,16 @@ var (
 // hidden stands where the key was.
 const hidden = "[hidden]"
 
+// hide returns a text without the key, which proxies may have sent back.
+func (c *core) hide(text string) string { return strings.ReplaceAll(text, c.key(), hidden) }
+
 // connectionError returns a failure without the key, which proxies and transports may have put into it.
 func (c *core) connectionError(err error) *ConnectionError {
 	var network net.Error
 	timeout := errors.Is(err, errAttemptTimeout) || errors.Is(err, errTotalTimeout) || errors.Is(err, context.DeadlineExceeded) ||
 		errors.As(err, &network) && network.Timeout()
 	if text := err.Error(); strings.Contains(text, c.key()) {
-		err = errors.New(strings.ReplaceAll(text, c.key(), hidden))
+		err = errors.New(c.hide(text))
 	}
 	return &ConnectionError{err, timeout}
 }
@@ -81,10 +83,10 @@ func (c *core) newError(status int, header http.Header, body []byte) *Error {
 	header = header.Clone()
 	for _, values := range header {
 		for i, v := range values {
-			values[i] = strings.ReplaceAll(v, c.key(), hidden)
+			values[i] = c.hide(v)
 		}
 	}
-	e := &Error{Status: status, Header: header, Body: bytes.ReplaceAll(body, []byte(c.key()), []byte(hidden)), RequestID: header.Get(requestID)}
+	e := &Error{Status: status, Header: header, Body: []byte(c.hide(string(body))), RequestID: header.Get(requestID)}
 	var told client.ErrorResponse
 	if err := json.Unmarshal(e.Body, &told); err != nil || told.Error.Code == "" {
 		e.Message = strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))

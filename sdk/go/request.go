@@ -137,7 +137,8 @@ func (k *call) attempts(ctx context.Context, deadline time.Time) *result {
 		began := k.now()
 		r := k.attempt(ctx)
 		told := Attempt{
-			Method: k.request.Method, Path: k.request.URL.Path, Number: n, Status: r.status, Duration: k.now().Sub(began), RequestID: r.header.Get(requestID),
+			Method: k.request.Method, Path: k.request.URL.Path, Number: n, Status: r.status, Duration: k.now().Sub(began),
+			RequestID: k.hide(r.header.Get(requestID)),
 		}
 		if r.err != nil {
 			told.Err, told.Status = k.connectionError(r.err), 0
