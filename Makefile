@@ -62,13 +62,27 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 	@$(GO) tool oapi-codegen --config openapi/codegen/client.yaml gen/openapi.yaml
 
 .PHONY: sdks
-sdks: gen ## Generate what the SDKs have from the specification
+sdks: gen python-tools ## Generate what the SDKs have from the specification
 	@$(GO) run ./cmd/sdks sdk
 	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent generate
 
 .PHONY: test-typescript
 test-typescript: ## Check and test the TypeScript SDK
 	@cd sdk/typescript && npm ci --silent && npm run --silent typecheck && npm test --silent
+	@cd sdk/python && .venv/bin/ruff format --quiet .
+
+.PHONY: python-tools
+python-tools: sdk/python/.venv/requirements.txt # What the Python SDK is laid out and tested with
+
+sdk/python/.venv/requirements.txt: sdk/python/requirements.txt
+	@command -v python3 >/dev/null || { echo "Python 3.10 or newer is not installed: run  sudo apt-get install python3-venv"; exit 1; }
+	@python3 -m venv sdk/python/.venv && sdk/python/.venv/bin/pip install --quiet --disable-pip-version-check -r $< && cp $< $@
+
+.PHONY: test-python
+test-python: python-tools ## Check and test the Python SDK, and build its wheel
+	@cd sdk/python && .venv/bin/ruff check --quiet && .venv/bin/ruff format --quiet --check . && .venv/bin/mypy && .venv/bin/pyright
+	@cd sdk/python && .venv/bin/pytest
+	@cd sdk/python && rm -rf dist && .venv/bin/python -m build --quiet --wheel && .venv/bin/python tests/install.py dist/*.whl
 
 .PHONY: lint
 lint: ## Check style and layers

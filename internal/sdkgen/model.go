@@ -18,6 +18,8 @@ type API struct {
 	Resources []Resource
 	Errors    []spec.ErrorCode
 	Events    []Event
+
+	document *spec.Document
 }
 
 // Resource is what a tag of the document becomes: client.permits.
@@ -71,7 +73,7 @@ func NewAPI(document *spec.Document) (*API, error) {
 		return nil, err
 	}
 	info := document.Info()
-	api := &API{Version: info.Version, Server: info.Server}
+	api := &API{Version: info.Version, Server: info.Server, document: document}
 	for _, t := range info.Tags {
 		r := Resource{Words: strings.Split(t.Name, "-"), Description: strings.TrimSpace(t.Description)}
 		for _, e := range entries {

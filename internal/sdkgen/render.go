@@ -7,6 +7,7 @@ type language func(*API) (map[string][]byte, error)
 var languages = []language{
 	typescript,
 	goLanguage,
+	renderPython,
 }
 
 // Render returns the generated files of all SDKs, by their path below sdk/.

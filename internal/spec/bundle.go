@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -185,6 +186,10 @@ func escape(key string) string { return escaper.Replace(key) }
 func resolve(root *yaml.Node, ref string) *yaml.Node {
 	n := root
 	for part := range strings.SplitSeq(strings.TrimPrefix(ref, "#/"), "/") {
+		if i, err := strconv.Atoi(part); err == nil && n.Kind == yaml.SequenceNode && i >= 0 && i < len(n.Content) {
+			n = n.Content[i]
+			continue
+		}
 		if n.Kind != yaml.MappingNode {
 			return nil
 		}
