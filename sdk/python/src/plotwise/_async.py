@@ -12,7 +12,7 @@ import anyio
 import httpx
 
 from ._answer import Items, ParamSpec, RawResponse, fits, fits_each
-from ._core import Answer, Attempts, Call, Settings, finite
+from ._core import Answer, Attempts, Call, Settings, certificates, finite
 from .errors import APIConnectionError, APITimeoutError
 from .models import Event, EventListMeta, PageMeta, Shape
 
@@ -32,7 +32,7 @@ class AsyncTransport:
     def __init__(self, settings: Settings, http_client: httpx.AsyncClient | None) -> None:
         self.settings = settings
         self._owned = http_client is None
-        self._client = http_client or httpx.AsyncClient()
+        self._client = http_client or httpx.AsyncClient(verify=certificates())
         self.sleep = anyio.sleep
 
     async def send(self, call: Call) -> Answer:

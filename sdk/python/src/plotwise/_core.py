@@ -8,12 +8,14 @@ import os
 import platform
 import random
 import re
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypedDict, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -374,6 +376,12 @@ def encode(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value)
+
+
+@lru_cache(maxsize=None)
+def certificates() -> ssl.SSLContext:
+    """Whom clients trust: read once for all of them, because that takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def finite(seconds: float) -> float | None:

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, cast
 import httpx
 
 from ._answer import Items, ParamSpec, RawResponse, fits, fits_each
-from ._core import Answer, Attempts, Call, Settings, finite
+from ._core import Answer, Attempts, Call, Settings, certificates, finite
 from .errors import APIConnectionError, APITimeoutError, PlotwiseError
 from .models import Event, EventListMeta, PageMeta, Shape
 
@@ -30,7 +30,7 @@ class Transport:
     def __init__(self, settings: Settings, http_client: httpx.Client | None) -> None:
         self.settings = settings
         self._owned = http_client is None
-        self._client = http_client or httpx.Client()
+        self._client = http_client or httpx.Client(verify=certificates())
         self._closed = threading.Event()
         self.sleep = self._sleep
 
