@@ -92,6 +92,7 @@ class Server(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body together: apart, the second waits for the acknowledgement of the first
     server: Server  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def answer(self) -> None:
@@ -113,9 +114,13 @@ class Handler(BaseHTTPRequestHandler):
         if reply.status != 204:
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        for part in [bytes([b]) for b in content] if reply.drip else [content[: len(content) - reply.cut]]:
-            self.server.ended.wait(reply.drip) if reply.drip else None
-            self.wfile.write(part)
+        if reply.drip:
+            for byte in content:
+                self.wfile.flush()
+                self.server.ended.wait(reply.drip)
+                self.wfile.write(bytes([byte]))
+        else:
+            self.wfile.write(content[: len(content) - reply.cut])
         self.close_connection = self.close_connection or bool(reply.cut)
 
     do_GET = do_POST = do_PATCH = do_DELETE = answer

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypedDict, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -378,7 +378,7 @@ def encode(value: Any) -> str:
     return str(value)
 
 
-@lru_cache(maxsize=None)
+@cache
 def certificates() -> ssl.SSLContext:
     """Whom clients trust: read once for all of them, because that takes longer than a request."""
     return httpx.create_ssl_context()

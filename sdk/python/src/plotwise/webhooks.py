@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import WebhookVerificationError
-from .models import EventPayload
+from .models import EventPayload, UnknownEventPayload
 
 __all__ = ["verify"]
 
@@ -59,10 +59,18 @@ def verify(
     signed = f"{given['webhook-id']}.{at}.".encode("utf-8", "surrogatepass") + content
     if not _matches(keys, signed, given["webhook-signature"]):
         raise WebhookVerificationError("no_matching_signature", "no signature of this message is by the secret")
+    return _read(content)
+
+
+def _read(content: bytes) -> EventPayload:
+    """An event; of one in a form that this version does not know, all that it holds."""
     try:
         return _payload.validate_json(content)
-    except ValidationError as error:
-        raise WebhookVerificationError("invalid_payload", "the body is no event") from error
+    except ValidationError:
+        try:
+            return UnknownEventPayload.model_validate_json(content)
+        except ValidationError as error:
+            raise WebhookVerificationError("invalid_payload", "the body is no event") from error
 
 
 def _seconds(text: str) -> int:
