@@ -65,11 +65,11 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 sdks: gen python-tools ## Generate what the SDKs have from the specification
 	@$(GO) run ./cmd/sdks sdk
 	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent generate
+	@cd sdk/python && .venv/bin/ruff format --quiet .
 
 .PHONY: test-typescript
 test-typescript: ## Check and test the TypeScript SDK
 	@cd sdk/typescript && npm ci --silent && npm run --silent typecheck && npm test --silent
-	@cd sdk/python && .venv/bin/ruff format --quiet .
 
 .PHONY: python-tools
 python-tools: sdk/python/.venv/requirements.txt # What the Python SDK is laid out and tested with

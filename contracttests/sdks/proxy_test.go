@@ -5,6 +5,7 @@ package sdks
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -58,6 +59,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case fault == "redirect":
 		http.Redirect(w, r, "http://127.0.0.2:1/elsewhere", http.StatusFound)
 	case fault == "hung", fault == "hang" && first:
+		_, _ = io.Copy(io.Discard, r.Body) // or the server does not notice that the client has gone
 		<-r.Context().Done()
 	case fault == "reset" && first:
 		p.forward.ServeHTTP(httptest.NewRecorder(), r)
