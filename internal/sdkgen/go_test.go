@@ -56,7 +56,11 @@ func Test_goSource(t *testing.T) {
 	got, unions := s.reached()
 	want := []goType{
 		{Name: "Kind", Doc: "Kind is one of two.\n", Constants: []string{"KindOne", "KindTwo"}},
-		{Name: "Leaf"}, {Name: "Red"}, {Name: "Tag"}, {Name: "Thing"}, {Name: "ThingCreate"},
+		{Name: "Leaf"},
+		{Name: "Red"},
+		{Name: "Tag"},
+		{Name: "Thing"},
+		{Name: "ThingCreate"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("types (-want +got):\n%s", diff)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"sync/atomic"
 	"time"
 )
@@ -27,6 +28,10 @@ func (k *call) attempt(ctx context.Context) *result {
 	}
 	response, err := k.http.Do(request)
 	if err != nil {
+		var outer *url.Error
+		if errors.As(err, &outer) {
+			err = outer.Err // without the URL, whose query may say what is nobody's business
+		}
 		err = cause(bounded, err)
 		end(nil)
 		return &result{err: err, unsent: seen.missing(err)}

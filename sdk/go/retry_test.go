@@ -42,7 +42,10 @@ func TestRetries(t *testing.T) {
 	}
 	failures := []failure{
 		{"429", answers(429, "{}"), 3, 3},
-		{"broken", broken, 1, 3}, {"timeout", held, 1, 3}, {"truncated", truncated, 1, 3}, {"no JSON", page, 1, 3},
+		{"broken", broken, 1, 3},
+		{"timeout", held, 1, 3},
+		{"truncated", truncated, 1, 3},
+		{"no JSON", page, 1, 3},
 	}
 	for _, status := range []int{408, 500, 501, 502, 503, 504, 507, 599} {
 		failures = append(failures, failure{fmt.Sprint(status), answers(status, "{}"), 1, 3})

@@ -157,7 +157,7 @@ func (f failure) hold(err error) error {
 		return fmt.Errorf("failure = %w, want %d %s", err, f.Status, f.Code)
 	}
 	if e.RequestID == "" || e.DocURL == "" || e.Message == "" {
-		return fmt.Errorf("the failure %+v does not tell all", e)
+		return fmt.Errorf("the failure does not tell all: %w", err)
 	}
 	return nil
 }

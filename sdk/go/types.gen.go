@@ -815,19 +815,19 @@ func NewConditionCreate[T CompanyConditionCreate | LicenseConditionCreate | Loca
 	return made, err
 }
 
-// payload returns what an event of the type tells; nil for a type that this version does not know.
-func payload(of EventType) any {
+// payload reads what an event of the type tells; nil for a type that this version does not know.
+func payload(of EventType, body []byte) (any, error) {
 	switch of {
 	case "permit.status_changed":
-		return &PermitStatusChanged{}
+		return read[PermitStatusChanged](body)
 	case "permit.fee_changed":
-		return &PermitFeeChanged{}
+		return read[PermitFeeChanged](body)
 	case "permit.inspection_scheduled":
-		return &PermitInspectionScheduled{}
+		return read[PermitInspectionScheduled](body)
 	case "permit.added_to_watchlist":
-		return &PermitAddedToWatchlist{}
+		return read[PermitAddedToWatchlist](body)
 	case "permit.removed_from_watchlist":
-		return &PermitRemovedFromWatchlist{}
+		return read[PermitRemovedFromWatchlist](body)
 	}
-	return nil
+	return nil, nil
 }

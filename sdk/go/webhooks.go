@@ -52,7 +52,7 @@ func (e *WebhookVerificationError) Error() string {
 type WebhookEvent struct {
 	ID      string    // the event's, the same in every attempt to deliver it: what to know those by that came before
 	Type    EventType // permit.status_changed
-	Payload any       // *PermitStatusChanged and so on, by its type; nil for a type that this version does not know
+	Payload any       // PermitStatusChanged and so on, by its type; nil for a type that this version does not know
 	Body    []byte    // as it came
 }
 
@@ -173,11 +173,16 @@ func newWebhookEvent(id string, body []byte) (*WebhookEvent, error) {
 	if err := json.Unmarshal(body, &head); err != nil || head.Event == nil {
 		return nil, refuse(ReasonInvalidPayload, "the body is no event in JSON")
 	}
-	e := &WebhookEvent{ID: id, Type: *head.Event, Payload: payload(*head.Event), Body: body}
-	if e.Payload != nil {
-		if err := json.Unmarshal(body, e.Payload); err != nil {
-			return nil, refuse(ReasonInvalidPayload, "the body is no "+string(e.Type))
-		}
+	told, err := payload(*head.Event, body)
+	if err != nil {
+		return nil, refuse(ReasonInvalidPayload, "the body is no "+string(*head.Event))
 	}
-	return e, nil
+	return &WebhookEvent{ID: id, Type: *head.Event, Payload: told, Body: body}, nil
+}
+
+// read returns a payload by its value, as EventPayload.ValueByDiscriminator does.
+func read[T any](body []byte) (any, error) {
+	var told T
+	err := json.Unmarshal(body, &told)
+	return told, err
 }

@@ -77,7 +77,7 @@ func TestVerifyWebhook_typed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told, ok := event.Payload.(*PermitFeeChanged)
+	told, ok := event.Payload.(PermitFeeChanged)
 	if !ok || told.Data.Fee.Name != "Plan review" || told.Data.PermitNumber != "B-1" || event.ID != "evt_1" || event.Type != EventTypePermitFeeChanged || string(event.Body) != body {
 		t.Errorf("VerifyWebhook = %+v, %+v", event, event.Payload)
 	}
@@ -99,8 +99,8 @@ func Test_payload(t *testing.T) {
 	for _, of := range []EventType{
 		EventTypePermitStatusChanged, EventTypePermitFeeChanged, EventTypePermitInspectionScheduled, EventTypePermitAddedToWatchlist, EventTypePermitRemovedFromWatchlist,
 	} {
-		if payload(of) == nil {
-			t.Errorf("%s has no payload", of)
+		if told, err := payload(of, []byte("{}")); told == nil || err != nil {
+			t.Errorf("%s has no payload: %v", of, err)
 		}
 	}
 }
