@@ -48,7 +48,7 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 			g.config.PublicURL = usualURL(g.config.Addr)
 		}
 		metrics := httpapi.NewMetrics(db.DB)
-		metrics.Register(events.NewQuarantineGauge(db.DB, g.log, now))
+		metrics.Register(events.NewQuarantineGauge(db.DB, g.log, now)) //nolint:contextcheck // each scrape has its own
 		worker := g.worker(db, box, metrics)
 		failed := make(chan error, 1)
 		admin := g.server(metrics.Admin())
