@@ -143,7 +143,7 @@ func TestDocs_try(t *testing.T) {
 	b.until("the operations are there", `document.querySelector('.opblock')`)
 	b.press("Authorize")
 	b.do("give the key", chromedp.SendKeys(chromedp.CSS(".modal-ux input"), program.key))
-	b.inspect("docs-reference-authorize")
+	b.glance("docs-reference-authorize")
 	b.do("authorize", chromedp.Click(chromedp.CSS(".modal-ux .auth.btn.authorize")))
 	b.do("close", chromedp.Click(chromedp.CSS(".modal-ux .btn-done")))
 	for tag, operation := range map[string]string{"organizations": "getMe", "permits": "listPermits"} {
@@ -175,5 +175,5 @@ func TestDocs_try_samples(t *testing.T) {
 		b.press(language)
 		b.until("the code is in "+language, `document.querySelector('.samples-of-code pre').textContent.includes(`+quote(want)+`)`)
 	}
-	b.inspect("docs-reference-samples")
+	b.glance("docs-reference-samples")
 }

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -199,16 +198,18 @@ func (b *tab) inspect(name string) {
 	b.Helper()
 	b.look(wide, "dark")
 	b.painted()
-	b.access(name+" by night", byNight...)
+	b.access(name+" by night", contrast)
 	b.picture(name + "-1440-dark")
 	b.look(narrow, "dark")
 	b.painted()
 	b.picture(name + "-390-dark")
 	b.look(wide, "light")
+	b.painted()
+	b.access(name, contrast)
 	b.glance(name)
 }
 
-// glance is inspect by day alone, for the pages that differ from one that is inspected by their words.
+// glance is inspect without colours, which the pages have from one that is inspected and that they differ from by words.
 func (b *tab) glance(name string) {
 	b.Helper()
 	b.painted()
@@ -253,14 +254,14 @@ var axe = sync.OnceValues(func() (string, error) {
 	return string(text), err
 })
 
-// What axe looks for where only some of it can differ from the page by day at a desk.
-var (
-	byNight  = []string{"color-contrast"}
-	onAPhone = []string{"button-name", "label", "link-name", "scrollable-region-focusable", "select-name"}
-)
+// contrast is the rule of axe that takes as long as all others.
+const contrast = "color-contrast"
 
-// access fails the test for what axe finds serious or critical by some of its rules, or by all when none are given. By night
-// Swagger UI is left out: a filter turns its colours, which axe does not know.
+// onAPhone are the rules of axe by which a page can differ on a phone from the one at a desk.
+var onAPhone = []string{"button-name", "label", "link-name", "scrollable-region-focusable", "select-name"}
+
+// access fails the test for what axe finds serious or critical by some of its rules; when none are given, by all but that of
+// contrast. By night Swagger UI is left out: a filter turns its colours, which axe does not know.
 func (b *tab) access(name string, rules ...string) {
 	b.Helper()
 	source, err := axe()
@@ -270,25 +271,27 @@ func (b *tab) access(name string, rules ...string) {
 	if eval[bool](b, `typeof axe === 'undefined'`) {
 		b.do("bring axe", chromedp.Evaluate[chromedp.Void](source))
 	}
-	where, only := `document`, ``
+	only := `, rules: { '` + contrast + `': { enabled: false } }`
 	if len(rules) > 0 {
-		only = `, runOnly: "` + strings.Join(rules, `,`) + `".split(',')`
+		only = `, runOnly: '` + strings.Join(rules, ` `) + `'.split(' ')`
 	}
-	if slices.Equal(rules, byNight) {
-		where = `{ exclude: ['.swagger-ui'] }`
-	}
-	for _, found := range eval[[]string](b, fmt.Sprintf(`axe.run(%s, { resultTypes: ['violations'], selectors: false, preload: false%s }).then((r) => r.violations
+	for _, found := range eval[[]string](b, fmt.Sprintf(`axe.run({ exclude: matchMedia('(prefers-color-scheme: dark)').matches ? ['.swagger-ui'] : [] }, { resultTypes: ['violations'], selectors: false, preload: false%s }).then((r) => r.violations
 		.filter((v) => v.impact === 'serious' || v.impact === 'critical')
-		.map((v) => v.id + ' (' + v.help + '), ' + v.nodes.length + ' times: ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 160) + ' ' + n.any.map((a) => a.message).join(' ')).join(' | ')))`, where, only)) {
+		.map((v) => v.id + ' (' + v.help + '), ' + v.nodes.length + ' times: ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 160) + ' ' + n.any.map((a) => a.message).join(' ')).join(' | ')))`, only)) {
 		b.Errorf("%s: axe finds %s", name, found)
 	}
 }
 
-// picture keeps what the whole page looks like.
+// longest is how much of a page is in its picture.
+const longest = 3000
+
+// picture keeps what the page looks like.
 func (b *tab) picture(name string) {
 	b.Helper()
-	yes := true
-	image := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes}).Data
+	yes, size := true, call(b, page.GetLayoutMetrics, cdp.Empty{}).CSSContentSize
+	image := call(b, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes, Clip: &page.Viewport{Width: size.Width, Height: min(size.Height, longest), Scale: 1},
+	}).Data
 	folder := filepath.Join(root, ".plotwise", "screenshots")
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		b.Fatal(err)
