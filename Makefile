@@ -65,24 +65,27 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 sdks: gen python-tools ## Generate what the SDKs have from the specification
 	@$(GO) run ./cmd/sdks sdk
 	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent generate
-	@cd sdk/python && .venv/bin/ruff format --quiet .
+	@$(PYTHON)/ruff format --quiet sdk/python
+
+# The environment of the Python SDK's tools, made anew when their versions change.
+PYTHON := bin/python/bin
 
 .PHONY: test-typescript
 test-typescript: ## Check and test the TypeScript SDK
 	@cd sdk/typescript && npm ci --silent && npm run --silent typecheck && npm test --silent
 
 .PHONY: python-tools
-python-tools: sdk/python/.venv/requirements.txt # What the Python SDK is laid out and tested with
+python-tools: bin/python/requirements.txt # What the Python SDK is laid out and tested with
 
-sdk/python/.venv/requirements.txt: sdk/python/requirements.txt
-	@command -v python3 >/dev/null || { echo "Python 3.10 or newer is not installed: run  sudo apt-get install python3-venv"; exit 1; }
-	@python3 -m venv sdk/python/.venv && sdk/python/.venv/bin/pip install --quiet --disable-pip-version-check -r $< && cp $< $@
+bin/python/requirements.txt: sdk/python/requirements.txt
+	@command -v python3 >/dev/null || { echo "Python is not installed: run  sudo apt-get install python3-venv  or  brew install python"; exit 1; }
+	@rm -rf bin/python && python3 -m venv bin/python && $(PYTHON)/pip install --quiet --disable-pip-version-check -r $< && cp $< $@
 
 .PHONY: test-python
-test-python: python-tools ## Check and test the Python SDK, and build its wheel
-	@cd sdk/python && .venv/bin/ruff check --quiet && .venv/bin/ruff format --quiet --check . && .venv/bin/mypy && .venv/bin/pyright
-	@cd sdk/python && .venv/bin/pytest
-	@cd sdk/python && rm -rf dist && .venv/bin/python -m build --quiet --wheel && .venv/bin/python tests/install.py dist/*.whl
+test-python: python-tools ## Check and test the Python SDK, and install its wheel
+	@cd sdk/python && ../../$(PYTHON)/ruff check --quiet && ../../$(PYTHON)/ruff format --quiet --check . && ../../$(PYTHON)/mypy && ../../$(PYTHON)/pyright
+	@cd sdk/python && ../../$(PYTHON)/pytest
+	@cd sdk/python && rm -rf dist && ../../$(PYTHON)/python -m build --quiet --no-isolation --wheel && ../../$(PYTHON)/python tests/install.py dist/*.whl
 
 .PHONY: lint
 lint: ## Check style and layers

@@ -31,7 +31,7 @@ var runners = []struct {
 }{
 	{"plotwise-go/", ".", []string{"go", "test", "-count=1", "-run", "Scenarios|Faults", "./sdk/go"}},
 	{"plotwise-typescript/", "sdk/typescript", []string{"npx", "vitest", "run", "scenarios", "faults"}},
-	{"plotwise-python/", "sdk/python", []string{".venv/bin/python", "-m", "pytest", "-q", "-k", "scenarios or faults"}},
+	{"plotwise-python/", "sdk/python", []string{"../../bin/python/bin/python", "-m", "pytest", "-q", "-k", "scenarios or faults"}},
 }
 
 func TestSDKs(t *testing.T) {

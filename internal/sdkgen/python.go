@@ -82,13 +82,13 @@ func docstring(indent int, text string) string {
 		raw = "r"
 	}
 	text = strings.ReplaceAll(strings.TrimSpace(text), `"""`, `'''`)
-	if strings.HasSuffix(text, `"`) {
-		text += " "
-	}
 	lines := wrap(text, pythonWidth-indent)
 	end := `"""`
-	if len(lines) > 1 {
+	switch {
+	case len(lines) > 1:
 		end = "\n" + margin + end
+	case strings.HasSuffix(text, `"`):
+		end = " " + end
 	}
 	for i, line := range lines {
 		if line != "" && i > 0 {
@@ -137,7 +137,7 @@ func unwrap(text string) string {
 		}
 		b.WriteString(line)
 	}
-	return strings.ReplaceAll(b.String(), "\n\n\n", "\n\n")
+	return b.String()
 }
 
 // pythonArgument writes what a docstring says of a parameter.

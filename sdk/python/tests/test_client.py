@@ -109,6 +109,21 @@ def test_headers(make: Make, server: Server) -> None:
         driver.fails(PlotwiseError, partial(get_me, extra_headers=bad))
 
 
+def test_names(driver: Driver, server: Server) -> None:
+    """What is misspelled is not left out in silence."""
+    for call in (
+        lambda client: client.permits.list(statuss="In Review"),
+        lambda client: client.notes.update("note_1", text="x"),
+        lambda client: client.permits.get(PERMIT, idempotency_key="x"),
+        lambda client: client.notes.create(PERMIT, body="x", if_match="*"),
+        lambda client: client.watchlist.list(extra_header={}),
+    ):
+        with pytest.raises(TypeError, match="has no parameter or option"):
+            driver.call(call)
+    driver.fails(TypeError, lambda client: client.notes.update("note_1", idempotency_key="x", body="x"))
+    assert server.requests == []
+
+
 def test_if_match(driver: Driver, server: Server) -> None:
     server.reply(Reply(204))
     for tag in ('"v1"', "*", None):

@@ -176,6 +176,15 @@ class Call:
         return replace(self, query={**self.query, "cursor": cursor, "page": None})
 
 
+def check_names(call: Call) -> None:
+    """Refuse keywords that are neither parameters nor options, which would change what a call means by being left out."""
+    known = {"timeout", "total_timeout", "max_retries", "extra_headers"}
+    known.add("idempotency_key" if call.method == "POST" else "if_match" if call.method in ("PATCH", "DELETE") else "")
+    for name in call.options:
+        if name not in known:
+            raise TypeError(f"{call.method} {call.path} has no parameter or option {name!r}")
+
+
 @dataclass
 class Answer:
     """An answer; of a file that streams, its beginning."""
@@ -206,6 +215,7 @@ class Attempts:
 
     def __init__(self, settings: Settings, call: Call) -> None:
         options = call.options
+        check_names(call)
         self._settings, self._call = settings, call
         self._timeout = options.get("timeout", settings.timeout)
         self._retries = options.get("max_retries", settings.max_retries)
