@@ -65,7 +65,30 @@ func (s *server) recognize(c echo.Context, key string) (identity.Identity, error
 		}
 		defer done()
 	}
-	return s.keys.Authenticate(ctx, key, address(c))
+	caller, err := s.keys.Authenticate(ctx, key, address(c))
+	var missing *problem.Error
+	if errors.As(err, &missing) && missing.Code == "missing_api_key" {
+		told := *missing
+		told.Message += " " + seen(c.Request())
+		err = &told
+	}
+	return caller, err
+}
+
+// seen says where a request without an API key carries something else, or has the key in another place.
+func seen(r *http.Request) string {
+	query := r.URL.Query()
+	switch authorization := r.Header.Get("Authorization"); {
+	case strings.HasPrefix(authorization, "pw_"):
+		return "The Authorization header lacks the word Bearer before the key."
+	case authorization != "":
+		return "The Authorization header does not say Bearer and a key."
+	case r.Header.Get("X-API-Key") != "":
+		return "X-API-Key is not read: send the key as Authorization."
+	case query.Has("api_key"), query.Has("key"), query.Has("access_token"):
+		return "Keys in the URL are not read, since logs keep those: send it as Authorization."
+	}
+	return "There is no Authorization header."
 }
 
 // search waits for its turn to search for a key. An address that used its limit up does not wait.
@@ -182,7 +205,7 @@ func (s *server) strangers(c echo.Context, err error) error {
 	if !strings.HasPrefix(c.Request().URL.Path, "/v1/") || c.Response().Header().Get("RateLimit") != "" || !errors.As(err, &fromEcho) {
 		return err
 	}
-	known, ok := echoProblem(fromEcho)
+	known, ok := echoProblem(c, fromEcho)
 	if !ok {
 		return err
 	}

@@ -19,13 +19,13 @@ import (
 
 // failure returns what the caller reads of an error and its status. For the log, internal is the error itself when
 // it is not the caller's to read.
-func failure(err error) (p *problem.Error, status int, internal error) {
+func failure(c echo.Context, err error) (p *problem.Error, status int, internal error) {
 	var fromEcho *echo.HTTPError
 	switch {
 	case errors.As(err, &p):
 		return p, p.Kind.Status(), nil
 	case errors.As(err, &fromEcho):
-		p, ok := echoProblem(fromEcho)
+		p, ok := echoProblem(c, fromEcho)
 		if ok {
 			return p, p.Kind.Status(), nil
 		}
@@ -39,12 +39,12 @@ func failure(err error) (p *problem.Error, status int, internal error) {
 
 // echoProblem translates what echo and the generated code refuse on their own: routes, methods and parameters that
 // passed their schema but not Go's types (a leap second, say).
-func echoProblem(e *echo.HTTPError) (*problem.Error, bool) {
+func echoProblem(c echo.Context, e *echo.HTTPError) (*problem.Error, bool) {
 	switch e.Code {
 	case http.StatusNotFound:
-		return problem.New(problem.NotFound, "not_found", "There is no such path; the documentation is at /docs."), true
+		return problem.New(problem.NotFound, "not_found", "There is no such path; "+direction(c)+"the documentation is at /docs."), true
 	case http.StatusMethodNotAllowed:
-		return problem.New(problem.MethodNotAllowed, "method_not_allowed", "This path does not have that method; Allow lists those it has."), true
+		return problem.New(problem.MethodNotAllowed, "method_not_allowed", "This path does not have that method; it has "+allowed(c.Response().Header().Get("Allow"))+"."), true
 	case http.StatusBadRequest:
 		text, _ := e.Message.(string)
 		text, found := strings.CutPrefix(text, "Invalid format for parameter ")
@@ -53,6 +53,34 @@ func echoProblem(e *echo.HTTPError) (*problem.Error, bool) {
 		}
 	}
 	return nil, false
+}
+
+// direction says how a path is written that was nearly right: below /v1, and without a slash at its end.
+func direction(c echo.Context) string {
+	path := c.Request().URL.Path
+	exists := func(path string) bool {
+		found := c.Echo().AcquireContext()
+		defer c.Echo().ReleaseContext(found)
+		found.Reset(c.Request(), c.Response())
+		c.Echo().Router().Find(c.Request().Method, path, found)
+		return found.Path() != ""
+	}
+	short := strings.TrimRight(path, "/")
+	switch {
+	case short != path && exists(short):
+		return "leave out the slash at its end; "
+	case exists("/v1" + short):
+		return "paths of the API begin with /v1; "
+	}
+	return ""
+}
+
+// withHead adds HEAD to methods: where there is GET, there is HEAD.
+func withHead(methods string) string { return strings.Replace(methods, "GET", "GET, HEAD", 1) }
+
+// allowed says in words which methods a path has, but OPTIONS, which all have.
+func allowed(methods string) string {
+	return strings.TrimPrefix(withHead(methods), "OPTIONS, ")
 }
 
 // render returns the body of a failed request's answer.
@@ -80,7 +108,7 @@ const usualWait = 10 * time.Second
 // writeFailure puts the failure's headers into the answer and returns the rest, and puts its cause into the
 // log when it is ours.
 func (s *server) writeFailure(c echo.Context, err error) (status int, body []byte) {
-	p, status, internal := failure(err)
+	p, status, internal := failure(c, err)
 	ctx := c.Request().Context()
 	switch {
 	case internal == nil:
@@ -105,7 +133,7 @@ func (s *server) writeFailure(c echo.Context, err error) (status int, body []byt
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		header.Set("Retry-After", strconv.FormatInt(max(1, seconds(cmp.Or(p.RetryAfter, usualWait))), 10))
 	case http.StatusMethodNotAllowed: // where there is GET, there is HEAD
-		header.Set("Allow", strings.Replace(header.Get("Allow"), "GET", "GET, HEAD", 1))
+		header.Set("Allow", withHead(header.Get("Allow")))
 	}
 	if body, err = s.render(p, requestID(c)); err != nil { // strings always marshal
 		panic(err)

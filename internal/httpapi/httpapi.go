@@ -150,6 +150,9 @@ func newEcho(o Options) (*echo.Echo, error) {
 	e.GET("/healthz", s.healthz)
 	e.GET("/readyz", s.readyz)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	e.GET("/llms.txt", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/llms.txt") })
+	e.GET("/favicon.ico", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs/assets/logo.svg") })
+	e.GET("/robots.txt", func(c echo.Context) error { return c.String(http.StatusOK, robots) })
 	e.Any("/docs", echo.WrapHandler(o.Docs))
 	e.Any("/docs/*", echo.WrapHandler(o.Docs))
 	e.Any("/settings", fromClient(o.Portal))
@@ -172,6 +175,9 @@ func newEcho(o Options) (*echo.Echo, error) {
 	api.RegisterHandlersWithOptions(e, api.NewStrictHandler(h, nil), api.RegisterHandlersOptions{OperationMiddlewares: middlewares})
 	return e, nil
 }
+
+// robots lets search engines read the documentation and nothing else.
+const robots = "User-agent: *\nAllow: /docs\nAllow: /llms.txt\nDisallow: /\n"
 
 // fromClient hands requests on with the client's address, which proxies may have told, as the one they come from.
 func fromClient(next http.Handler) echo.HandlerFunc {

@@ -97,6 +97,49 @@ func TestNew_refuses(t *testing.T) {
 	}
 }
 
+// What is refused for a small mistake says which one it was.
+func TestNew_refuses_withWords(t *testing.T) {
+	w := newWorld(t)
+	none := map[string]string{"Authorization": ""}
+	const send = `Send an API key: "Authorization: Bearer pw_live_…". `
+	for _, c := range []struct {
+		method, path string
+		header       map[string]string
+		want         string
+	}{
+		{"GET", "/v1/me", none, send + "There is no Authorization header."},
+		{"GET", "/v1/me", map[string]string{"Authorization": w.key}, send + "The Authorization header lacks the word Bearer before the key."},
+		{"GET", "/v1/me", map[string]string{"Authorization": "Basic YTpi"}, send + "The Authorization header does not say Bearer and a key."},
+		{"GET", "/v1/me", map[string]string{"Authorization": "", "X-API-Key": w.key}, send + "X-API-Key is not read: send the key as Authorization."},
+		{"GET", "/v1/me?api_key=" + w.key, none, send + "Keys in the URL are not read, since logs keep those: send it as Authorization."},
+		{"PUT", "/v1/permits", nil, "This path does not have that method; it has GET, HEAD."},
+		{"PUT", "/v1/watchlist", nil, "This path does not have that method; it has GET, HEAD, POST."},
+		{"GET", "/permits", nil, "There is no such path; paths of the API begin with /v1; the documentation is at /docs."},
+		{"POST", "/permits/x/", nil, "There is no such path; paths of the API begin with /v1; the documentation is at /docs."},
+		{"GET", "/v1/permits/", nil, "There is no such path; leave out the slash at its end; the documentation is at /docs."},
+		{"GET", "/v1/nothing/", nil, "There is no such path; the documentation is at /docs."},
+		{"GET", "/nothing", nil, "There is no such path; the documentation is at /docs."},
+		{"POST", "/v1/watchlist", nil, "The body must be given: this operation needs one, as Content-Type: application/json."},
+		{"GET", "/v1/permits?updated_since=2026-01-01T00:00:00+02:00", nil, "updated_since must be an instant such as 2026-01-23T10:45:00Z (RFC 3339); a + has to be sent as %2B, or write the time with Z."},
+	} {
+		if got := w.do(t, c.method, c.path, c.header, nil).failure(t).Error.Message; got != c.want {
+			t.Errorf("%s %s %v is refused with %q, want %q", c.method, c.path, c.header, got, c.want)
+		}
+	}
+}
+
+func TestNew_atTheRoot(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{"/": "/docs", "/llms.txt": "/docs/llms.txt", "/favicon.ico": "/docs/assets/logo.svg"} {
+		if a := w.do(t, http.MethodGet, path, nil, nil); a.status != http.StatusFound || a.header.Get("Location") != want {
+			t.Errorf("GET %s = %d to %q, want 302 to %s", path, a.status, a.header.Get("Location"), want)
+		}
+	}
+	if a := w.do(t, http.MethodGet, "/robots.txt", nil, nil); a.status != http.StatusOK || !strings.HasPrefix(string(a.body), "User-agent: *\nAllow: /docs\n") {
+		t.Errorf("GET /robots.txt = %d %q", a.status, a.body)
+	}
+}
+
 func TestNew_refuses_withHeaders(t *testing.T) {
 	w := newWorld(t)
 	if got := w.do(t, http.MethodGet, "/v1/me", map[string]string{"Authorization": ""}, nil).header.Get("WWW-Authenticate"); got != `Bearer realm="plotwise"` {

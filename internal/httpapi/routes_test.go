@@ -15,7 +15,7 @@ import (
 )
 
 // outside are the routes that the specification does not have: none of them is under /v1.
-var outside = []string{"/", "/docs", "/docs/*", "/healthz", "/readyz", "/settings", "/settings/*"}
+var outside = []string{"/", "/docs", "/docs/*", "/favicon.ico", "/healthz", "/llms.txt", "/readyz", "/robots.txt", "/settings", "/settings/*"}
 
 func TestRoutes_areSpecified(t *testing.T) {
 	db := pgtest.Open(t)

@@ -95,9 +95,9 @@ func TestOperation_Request_malformedBody(t *testing.T) {
 	const number = "must be a number of at most 100 characters between 1e-308 and 1e308"
 	const one, utf8, null = "must be one JSON value, with nothing after it", "must be UTF-8", "must not contain the character NUL"
 	for _, c := range []struct{ body, pointer, code, message string }{
-		{`{"name":"a","name":"b"}`, "/name", "duplicate", "must stand only once in its object"},
-		{`{"name":"a","n\u0061me":"b"}`, "/name", "duplicate", "must stand only once in its object"},
-		{`{"name":"a","rooms":[{},{"a/b":1,"a/b":1}]}`, "/rooms/1/a~1b", "duplicate", "must stand only once in its object"},
+		{`{"name":"a","name":"b"}`, "/name", "duplicate", "is there twice"},
+		{`{"name":"a","n\u0061me":"b"}`, "/name", "duplicate", "is there twice"},
+		{`{"name":"a","rooms":[{},{"a/b":1,"a/b":1}]}`, "/rooms/1/a~1b", "duplicate", "is there twice"},
 		{`{"name":"a"} {}`, "", "syntax", one},
 		{`{"name":"a"}x`, "", "syntax", one},
 		{`{"name":"a"}}`, "", "syntax", one},
@@ -120,21 +120,29 @@ func TestOperation_Request_malformedBody(t *testing.T) {
 }
 
 func TestOperation_Request_bodySyntax(t *testing.T) {
-	for body, stop := range map[string]string{
-		" ": "0", "{": "1", `{"name"`: "7", `{"name":`: "8", `{"name":"a"`: "11", `{"name":"a",}`: "12", `{name:"a"}`: "1", `{'name':'a'}`: "1",
-		`{"name":"a`: "8", `{"name":"a"]`: "11", `{1:2}`: "1", `{"name":01}`: "9", `{"name":+1}`: "8", `{"name":NaN}`: "8", `{"name":.5}`: "8", `nul`: "0",
-		"{\"name\":\"a\nb\"}": "8", `{"name":"\x"}`: "8", "\ufeff{}": "0", "// x\n{}": "0", "[1,]": "3", "[1 2]": "3",
+	const early = "it ends too early, at line "
+	for body, want := range map[string]string{
+		" ": early + "1, column 2", "{": early + "1, column 2", `{"name"`: early + "1, column 8", `{"name":`: early + "1, column 9", `{"name":"a"`: early + "1, column 12",
+		"{\n\t\"é\": [1,\n": early + "3, column 1", `{"name":"a`: early + "1, column 11",
+		`{"name":"a",}`: `line 1, column 13 has "}"`, `{name:"a"}`: `line 1, column 2 has "n"`, `{'name':'a'}`: `line 1, column 2 has "'"`,
+		`{"name":"a"]`: `line 1, column 12 has "]"`, `{1:2}`: `line 1, column 2 has "1"`, `{"name":01}`: `line 1, column 10 has "1"`, `{"name":+1}`: `line 1, column 9 has "+"`,
+		`{"name":NaN}`: `line 1, column 9 has "N"`, `{"name":.5}`: `line 1, column 9 has "."`, `nul`: early + "1, column 4", "{\n \"é\": “a”}": `line 2, column 7 has "“"`,
+		"{\"name\":\"a\nb\"}": `line 1, column 11 has "\n"`, `{"name":"\x"}`: `line 1, column 11 has "x"`, "\ufeff{}": `line 1, column 1 has "\ufeff"`,
+		"// x\n{}": `line 1, column 1 has "/"`, "[1,]": `line 1, column 4 has "]"`, "[1 2]": `line 1, column 4 has "2"`,
 	} {
+		if !strings.HasPrefix(want, early) {
+			want += ", which cannot stand there"
+		}
 		refuse(t, body, call{operation: "createThing", body: body}, problem.Invalid, "malformed_body",
-			problem.Detail{In: "body", Code: "syntax", Message: "must be JSON; reading stopped at byte " + stop})
+			problem.Detail{In: "body", Code: "syntax", Message: "must be JSON; " + want})
 	}
 }
 
 func TestOperation_Request_requiredBody(t *testing.T) {
-	refuse(t, "no body", call{operation: "createThing", contentType: "application/json"}, problem.Invalid, "malformed_body",
-		problem.Detail{In: "body", Code: "syntax", Message: "must be JSON; reading stopped at byte 0"})
-	refuse(t, "neither body nor type", call{operation: "createThing"}, problem.UnsupportedMedia, "unsupported_media_type",
-		problem.Detail{In: "header", Pointer: "Content-Type", Code: "unsupported_media_type", Message: "must be application/json"})
+	for _, contentType := range []string{"application/json", "", "text/plain"} {
+		refuse(t, "no body", call{operation: "createThing", contentType: contentType}, problem.Invalid, "malformed_body",
+			problem.Detail{In: "body", Code: "required", Message: "must be given: this operation needs one, as Content-Type: application/json"})
+	}
 }
 
 func TestOperation_Request_mediaType(t *testing.T) {

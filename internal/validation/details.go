@@ -1,6 +1,7 @@
 package validation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/big"
@@ -39,7 +40,22 @@ func schemaDetails(schema *jsonschema.Schema, value any, in, name string, h hint
 			details = append(details, d)
 		}
 	}
+	telling(details)
 	return slices.CompactFunc(details, func(a, b problem.Detail) bool { return a == b })
+}
+
+// telling puts what a text has to be before how long it may be, among what is wrong at the same place.
+func telling(details []problem.Detail) {
+	first := map[string]int{}
+	for i, d := range details {
+		if _, known := first[d.Pointer]; !known {
+			first[d.Pointer] = i
+		}
+	}
+	length := map[string]int{"minLength": 1, "maxLength": 1}
+	slices.SortStableFunc(details, func(a, b problem.Detail) int {
+		return cmp.Or(cmp.Compare(first[a.Pointer], first[b.Pointer]), cmp.Compare(length[a.Code], length[b.Code]))
+	})
 }
 
 // hints say in words what a pattern asks for (the document's x-pattern-hint), by the pattern.

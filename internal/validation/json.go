@@ -36,12 +36,33 @@ func checkJSON(body []byte) *problem.Detail {
 		if errors.As(err, &broken) {
 			return &broken.detail
 		}
-		return &problem.Detail{In: problem.InBody, Code: "syntax", Message: "must be JSON; reading stopped at byte " + strconv.FormatInt(dec.InputOffset(), 10)}
+		return &problem.Detail{In: problem.InBody, Code: "syntax", Message: "must be JSON; " + mistake(body)}
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return &problem.Detail{In: problem.InBody, Code: "syntax", Message: "must be one JSON value, with nothing after it"}
 	}
 	return nil
+}
+
+// mistake says where a body ceases to be JSON, and what is there. Lines and columns count from 1, columns in characters.
+func mistake(body []byte) string {
+	var syntax *json.SyntaxError
+	at := len(body)
+	if err := json.Unmarshal(body, new(any)); errors.As(err, &syntax) && !strings.HasPrefix(syntax.Error(), "unexpected end") {
+		at = int(syntax.Offset) - 1
+		if strings.HasPrefix(syntax.Error(), "invalid character ' '") && body[at] != ' ' { // it was read as if a space followed the end
+			at = len(body)
+		}
+	}
+	before := body[:at]
+	for len(before) > 0 && !utf8.Valid(before) { // the offset is within a character
+		before = before[:len(before)-1]
+	}
+	line, column := bytes.Count(before, []byte("\n"))+1, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:])+1
+	if found, size := utf8.DecodeRune(body[len(before):]); size > 0 {
+		return fmt.Sprintf("line %d, column %d has %q, which cannot stand there", line, column, string(found))
+	}
+	return fmt.Sprintf("it ends too early, at line %d, column %d", line, column)
 }
 
 type brokenError struct{ detail problem.Detail }
@@ -108,7 +129,7 @@ func (w walker) object(at string, depth int) error {
 		}
 		place := at + "/" + pointerEscaper.Replace(name)
 		if seen[name] {
-			return broken(place, "duplicate", "must stand only once in its object")
+			return broken(place, "duplicate", "is there twice")
 		}
 		seen[name] = true
 		if err := w.value(place, depth+1); err != nil {

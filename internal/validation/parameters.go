@@ -89,7 +89,7 @@ func (p parameter) check(values []string) []problem.Detail {
 		if len(values) > 1 {
 			return []problem.Detail{{In: p.In, Pointer: p.Name, Code: "repeated", Message: "must be given only once"}}
 		}
-		return schemaDetails(p.schema, decodeScalar(p.Type, values[0]), p.In, p.Name, p.hints)
+		return p.scalar(values[0])
 	}
 	if !p.Explode {
 		if len(values) > 1 {
@@ -102,6 +102,15 @@ func (p parameter) check(values []string) []problem.Detail {
 		items[i] = decodeScalar(p.Items, v)
 	}
 	return schemaDetails(p.schema, items, p.In, p.Name, p.hints)
+}
+
+// scalar returns what is wrong with a single value. In a query, a space may be what a + of a time zone came to.
+func (p parameter) scalar(text string) []problem.Detail {
+	details := schemaDetails(p.schema, decodeScalar(p.Type, text), p.In, p.Name, p.hints)
+	if plus := strings.ReplaceAll(text, " ", "+"); len(details) > 0 && plus != text && p.schema.Validate(decodeScalar(p.Type, plus)) == nil {
+		details[0].Message += "; a + has to be sent as %2B, or write the time with Z"
+	}
+	return details
 }
 
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)

@@ -65,7 +65,7 @@ func TestOperation_Request_refusesParameters(t *testing.T) {
 		{"since=2026-01-23T10:45:00", "since", "format", instant},
 		{"since=2026-01-23T10:45Z", "since", "format", instant},
 		{"since=2026-01-23T24:00:00Z", "since", "format", instant},
-		{"since=2026-01-23T10:45:00+02:00", "since", "format", instant}, // + is a space
+		{"since=2026-01-23T10:45:00+02:00", "since", "format", instant + "; a + has to be sent as %2B, or write the time with Z"},
 		{"on=2026-02-29", "on", "format", date},
 		{"on=2026-1-2", "on", "format", date},
 		{"on=", "on", "format", date},

@@ -217,6 +217,11 @@ func (o *Operation) requestBody(contentType string, body []byte) error {
 		}
 	case o.body == nil, len(body) == 0 && !o.required:
 		return nil
+	case len(body) == 0:
+		missing := problem.Detail{In: problem.InBody, Code: "required", Message: "must be given: this operation needs one, as Content-Type: application/json"}
+		return &problem.Error{
+			Kind: problem.Invalid, Code: "malformed_body", Message: problem.Summary([]problem.Detail{missing}), Details: []problem.Detail{missing},
+		}
 	}
 	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != "application/json" {
 		return &problem.Error{
