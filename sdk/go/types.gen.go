@@ -26,7 +26,7 @@ const (
 	CodePageTooDeep = client.ErrorCodePageTooDeep
 	// CodeUnexpectedBody comes with status 400. The operation takes no request body. Send none.
 	CodeUnexpectedBody = client.ErrorCodeUnexpectedBody
-	// CodeMalformedBody comes with status 400. The body is not one JSON value in UTF-8, or names a field twice. The details say where reading stopped.
+	// CodeMalformedBody comes with status 400. The body is not one JSON value in UTF-8, or names a field twice. The message says in which line and column reading stopped, and what is there.
 	CodeMalformedBody = client.ErrorCodeMalformedBody
 	// CodeMissingAPIKey comes with status 401. The request carries no API key. Send `Authorization: Bearer` and your key.
 	CodeMissingAPIKey = client.ErrorCodeMissingAPIKey
@@ -62,7 +62,7 @@ const (
 	CodeAPIKeyNotActive = client.ErrorCodeAPIKeyNotActive
 	// CodeWebhookNotActive comes with status 409. The webhook is deleted or disabled: nothing is sent to it. Enable it with `PATCH /v1/webhooks/{webhook_id}` first.
 	CodeWebhookNotActive = client.ErrorCodeWebhookNotActive
-	// CodeCursorExpired comes with status 410. The events after that number were deleted: they are kept for 30 days. Read what they told from the lists, and go on without `after`.
+	// CodeCursorExpired comes with status 410. The events after that number were deleted: they are kept for 30 days. Read the permits as they are, which holds what those events told; then leave out `after`, to go on with the oldest event that is kept.
 	CodeCursorExpired = client.ErrorCodeCursorExpired
 	// CodePreconditionFailed comes with status 412. It was changed since the answer whose `ETag` you sent in `If-Match`. Get it again, and decide anew.
 	CodePreconditionFailed = client.ErrorCodePreconditionFailed

@@ -75,7 +75,7 @@ class APIKeys(Resource):
     ) -> models.APIKeySecret:
         """Create an API key.
 
-        The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep
+        The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep
         it safe. Give each system a key of its own, with the fewest permissions that will do.
 
         Needs the `admin` permission.
@@ -131,7 +131,7 @@ class APIKeys(Resource):
     def rotate(self, api_key_id: str, *, grace_seconds: int, **options: Unpack[KeyedOptions]) -> models.APIKeySecret:
         """Rotate an API key.
 
-        Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before
+        Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before
         is accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in
         its grace is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
 
@@ -671,7 +671,8 @@ class Events(Resource):
         Needs the `read` permission.
 
         Args:
-            after: The number after which to begin; from the oldest event that is kept when left out.
+            after: The number after which to begin, at most that of the newest event; from the oldest event that
+                is kept when left out.
             types: Only events of these types.
             per_page: How many items to return at most.
             wait: For how many seconds to wait for an event when there is none.
@@ -1073,8 +1074,8 @@ class Permits(Resource):
                 lower case, mean `state` instead.
             state: `closed`: finaled, cancelled or expired. `active`: all others.
             stage: The stage that the city's status stands for.
-            type: The city's own word for the type of permit, exactly.
-            jurisdiction: The slug of a jurisdiction.
+            type: The city's own word for the type of permit, exactly; words differ from city to city.
+            jurisdiction: The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused.
             q: Words to search for in number, address, description and parties, all of which have to occur;
                 "quotes" hold words together and a leading `-` excludes. A permit whose number starts with the
                 text is found as well.
@@ -1160,8 +1161,8 @@ class Permits(Resource):
                 lower case, mean `state` instead.
             state: `closed`: finaled, cancelled or expired. `active`: all others.
             stage: The stage that the city's status stands for.
-            type: The city's own word for the type of permit, exactly.
-            jurisdiction: The slug of a jurisdiction.
+            type: The city's own word for the type of permit, exactly; words differ from city to city.
+            jurisdiction: The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused.
             q: Words to search for in number, address, description and parties, all of which have to occur;
                 "quotes" hold words together and a leading `-` excludes. A permit whose number starts with the
                 text is found as well.
@@ -1647,7 +1648,7 @@ class Webhooks(Resource):
 
         The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and
         link-local addresses are refused, here where it shows and whenever something is sent. The answer holds the
-        `secret` with which you verify what comes, this once. Give one of your own, or have one made.
+        `secret` with which you verify what comes, only once. Give one of your own, or have one made.
 
         Needs the `admin` permission.
 
@@ -1749,7 +1750,7 @@ class Webhooks(Resource):
     ) -> models.WebhookSecret:
         """Rotate a webhook's secret.
 
-        Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a
+        Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a
         signature with each of both, so that your endpoint can change over; an older one signs nothing any more.
 
         Needs the `admin` permission.

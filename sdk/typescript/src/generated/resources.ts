@@ -90,7 +90,7 @@ export class APIKeys {
   /**
    * Create an API key.
    *
-   * The answer holds the key itself in `key`, this once: it is stored nowhere and shown never again, so keep it safe.
+   * The answer holds the key itself in `key`, only once: it is stored nowhere and shown never again, so keep it safe.
    * Give each system a key of its own, with the fewest permissions that will do.
    *
    * Needs the `admin` permission.
@@ -141,7 +141,7 @@ export class APIKeys {
   /**
    * Rotate an API key.
    *
-   * Gives the key a new secret, shown in `key` this once; id, name, permissions and usage stay. The one before is
+   * Gives the key a new secret, shown in `key` only once; id, name, permissions and usage stay. The one before is
    * accepted for `grace_seconds` more, so that your systems can change over; an older one that was still in its grace
    * is refused from now on. A secret in its grace cannot create, rotate or revoke keys.
    *
@@ -914,7 +914,7 @@ export class Webhooks {
    *
    * The URL has to be `https` on port 443, 80 or 8443, and publicly reachable: private, loopback and link-local addresses
    * are refused, here where it shows and whenever something is sent. The answer holds the `secret` with which you verify
-   * what comes, this once. Give one of your own, or have one made.
+   * what comes, only once. Give one of your own, or have one made.
    *
    * Needs the `admin` permission.
    */
@@ -981,7 +981,7 @@ export class Webhooks {
   /**
    * Rotate a webhook's secret.
    *
-   * Gives the webhook another secret, shown in `secret` this once. For 24 hours what is sent carries a signature with each
+   * Gives the webhook another secret, shown in `secret` only once. For 24 hours what is sent carries a signature with each
    * of both, so that your endpoint can change over; an older one signs nothing any more.
    *
    * Needs the `admin` permission.

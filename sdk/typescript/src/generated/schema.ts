@@ -2024,7 +2024,7 @@ export interface ListWebhookDeliveriesParams {
 export interface ListEventsParams {
     /**
      * Format: int64
-     * The number after which to begin; from the oldest event that is kept when left out.
+     * The number after which to begin, at most that of the newest event; from the oldest event that is kept when left out.
      */
     after?: number;
     /** Only events of these types. */
@@ -2121,9 +2121,9 @@ export interface ListPermitsParams {
     state?: PermitState;
     /** The stage that the city's status stands for. */
     stage?: PermitStage[];
-    /** The city's own word for the type of permit, exactly. */
+    /** The city's own word for the type of permit, exactly; words differ from city to city. */
     type?: string[];
-    /** The slug of a jurisdiction. */
+    /** The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused. */
     jurisdiction?: JurisdictionSlug[];
     /**
      * Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
@@ -2193,9 +2193,9 @@ export interface ExportPermitsParams {
     state?: PermitState;
     /** The stage that the city's status stands for. */
     stage?: PermitStage[];
-    /** The city's own word for the type of permit, exactly. */
+    /** The city's own word for the type of permit, exactly; words differ from city to city. */
     type?: string[];
-    /** The slug of a jurisdiction. */
+    /** The slug of a jurisdiction, as `GET /v1/jurisdictions` lists them; any other is refused. */
     jurisdiction?: JurisdictionSlug[];
     /**
      * Words to search for in number, address, description and parties, all of which have to occur; "quotes" hold
