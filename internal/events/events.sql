@@ -35,15 +35,19 @@ select count(*) from quarantined_events where created_at > $1
 -- name: pruneQuarantined
 delete from quarantined_events where created_at < $1
 
--- name: getCounter
-select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = $1
-
 -- name: list
-select id, number, body
-from events
-where organization_id = $1 and number > $2 and number <= $3 and (cardinality(cast($4 as text[])) = 0 or type = any($4))
-order by number
-limit $5
+-- With the bounds in the same statement, or what is pruned between two would be passed over; they come without an event too.
+select bounds.last, bounds.pruned, e.id, e.number, e.body
+from (select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = $1) bounds
+left join lateral (
+    select id, number, body
+    from events
+    where organization_id = $1 and number > coalesce($2, bounds.pruned) and number <= bounds.last
+        and (cardinality(cast($3 as text[])) = 0 or type = any($3))
+    order by number
+    limit $4
+) e on true
+order by e.number
 
 -- part: stored
 select id, coalesce(number, 0) as number, type, permit_uuid, body, created_at from events where organization_id = ?

@@ -14,9 +14,9 @@ import (
 
 // Entry is an event as the feed shows it.
 type Entry struct {
-	ID     uuid.UUID `db:"id"`
-	Number int64     `db:"number"`
-	Body   string    `db:"body"` // JSON
+	ID     uuid.UUID
+	Number int64
+	Body   string // JSON
 }
 
 // Query says which events to read.
@@ -80,16 +80,8 @@ func (f *Feed) List(ctx context.Context, organization uuid.UUID, q Query) (Batch
 }
 
 // next reads up to the newest number that is committed: what lies below it is committed too.
-func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (b Batch, err error) {
-	err = postgres.InBriefSnapshot(ctx, f.db, func(tx *postgres.Tx) error { // or what is pruned meanwhile would be passed over
-		b, err = next(ctx, tx, organization, q)
-		return err
-	})
-	return b, err
-}
-
-func next(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, q Query) (Batch, error) {
-	last, pruned, err := getCounter(ctx, tx, organization)
+func (f *Feed) next(ctx context.Context, organization uuid.UUID, q Query) (Batch, error) {
+	entries, last, pruned, err := list(ctx, f.db, organization, q.After, q.Types, q.Limit+1)
 	if err != nil {
 		return Batch{}, err
 	}
@@ -102,10 +94,6 @@ func next(ctx context.Context, tx *postgres.Tx, organization uuid.UUID, q Query)
 	}
 	if after > last {
 		return Batch{}, beyond(last)
-	}
-	entries, err := list(ctx, tx, organization, after, last, q.Types, q.Limit+1)
-	if err != nil {
-		return Batch{}, err
 	}
 	if len(entries) > q.Limit {
 		entries = entries[:q.Limit]

@@ -29,7 +29,6 @@ var (
 	quarantineSQL       = statements.Get("quarantine")
 	countQuarantinedSQL = statements.Get("countQuarantined")
 	pruneQuarantinedSQL = statements.Get("pruneQuarantined")
-	getCounterSQL       = statements.Get("getCounter")
 	listSQL             = statements.Get("list")
 	pruneSQL            = statements.Get("prune")
 )
@@ -132,24 +131,26 @@ func pruneQuarantined(ctx context.Context, q postgres.Querier, before time.Time)
 	return nil
 }
 
-// getCounter returns the newest number that is committed, and the one up to which events were deleted; 0 for none.
-func getCounter(ctx context.Context, q postgres.Querier, organization uuid.UUID) (last, pruned int64, err error) {
-	var c struct {
-		Last   int64 `db:"last"`
-		Pruned int64 `db:"pruned"`
+// list returns the events after a number, or the oldest when it is nil; the newest number that is committed, and the one up to
+// which events were deleted, 0 for none.
+func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after *int64, types []string, limit int) (found []Entry, last, pruned int64, err error) {
+	var rows []struct {
+		Last   int64      `db:"last"`
+		Pruned int64      `db:"pruned"`
+		ID     *uuid.UUID `db:"id"` // nil in the only row, where there is no event
+		Number *int64     `db:"number"`
+		Body   *string    `db:"body"`
 	}
-	if err := q.GetContext(ctx, &c, getCounterSQL, organization); err != nil {
-		return 0, 0, fmt.Errorf("get the number of the newest event: %w", err)
+	if err := q.SelectContext(ctx, &rows, listSQL, organization, after, pq.Array(append([]string{}, types...)), limit); err != nil {
+		return nil, 0, 0, fmt.Errorf("list the events of organization %s: %w", organization, err)
 	}
-	return c.Last, c.Pruned, nil
-}
-
-func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after, last int64, types []string, limit int) ([]Entry, error) {
-	var found []Entry
-	if err := q.SelectContext(ctx, &found, listSQL, organization, after, last, pq.Array(append([]string{}, types...)), limit); err != nil {
-		return nil, fmt.Errorf("list events after %d: %w", after, err)
+	for _, r := range rows {
+		last, pruned = r.Last, r.Pruned
+		if r.ID != nil {
+			found = append(found, Entry{ID: *r.ID, Number: *r.Number, Body: *r.Body})
+		}
 	}
-	return found, nil
+	return found, last, pruned, nil
 }
 
 func listNewest(ctx context.Context, q postgres.Querier, organization uuid.UUID, kind string, before *int64, limit int) ([]Stored, error) {
