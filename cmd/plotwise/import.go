@@ -79,15 +79,22 @@ func summary(dataset string, r ingest.Result) string {
 	rate := float64(r.Rows+r.Rejected) / max(r.Duration.Seconds(), 0.001)
 	took := r.Duration.Round(10 * time.Millisecond)
 	if dataset == ingest.Permits {
-		return fmt.Sprintf(`Imported %d rows as %d permits in %s (%.0f rows/s).
+		return fmt.Sprintf(`Imported %s as %s in %s (%.0f rows/s).
   new %d, changed %d, unchanged %d
   merged %d (rows with the number of another row), rejected %d
-`, r.Rows, r.Permits, took, rate, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
+`, count(r.Rows, "row"), count(r.Permits, "permit"), took, rate, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
 	}
-	return fmt.Sprintf(`Imported %d rows as %d %s of %d permits in %s (%.0f rows/s).
+	return fmt.Sprintf(`Imported %s as %s of %s in %s (%.0f rows/s).
   permits with their first %s %d, changed %d, unchanged %d
   merged %d (rows with the number of another row), rejected %d
-`, r.Rows, r.Rows-r.Merged, dataset, r.Permits, took, rate, dataset, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
+`, count(r.Rows, "row"), count(r.Rows-r.Merged, strings.TrimSuffix(dataset, "s")), count(r.Permits, "permit"), took, rate, dataset, r.New, r.Changed, r.Unchanged, r.Merged, r.Rejected)
+}
+
+func count(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // inputs are the open files of an import.

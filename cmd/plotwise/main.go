@@ -48,8 +48,9 @@ func (g *globals) outbox() *events.Outbox { return events.NewOutbox(g.log, now, 
 
 const description = `Plotwise tracks building permits and serves them as an API.
 
-Every setting is an environment variable that starts with PLOTWISE_; README.md lists them. Without
-PLOTWISE_DATABASE_URL, an installed Postgres is started for this program alone, with its data in .plotwise/.`
+Settings are environment variables that start with PLOTWISE_; /docs/guides/configuration of a running server lists them.
+Without PLOTWISE_DATABASE_URL, commands use a Postgres that is started for this program alone, with its data in .plotwise/
+of the directory that you are in (PLOTWISE_DATA_DIR names another).`
 
 func main() {
 	var c cli

@@ -161,6 +161,7 @@ func (s *site) addPages(document *spec.Document) error {
 	for _, c := range codes {
 		s.index.add(entry{Title: c.Code, Path: "/docs/errors#" + c.Code, Kind: "Error", Text: c.Meaning})
 	}
+	s.index.add(entry{Title: "Settings: API keys in the browser", Path: "/settings/developers/keys", Kind: "Settings", Text: "Make and revoke API keys in the settings of your organization."})
 	pages := map[string][]page{
 		"home.html":       {{Title: "Documentation", Summary: "Permits that tell you when they change: guides and reference of the Plotwise API.", Path: "/docs"}},
 		"errors.html":     {{Title: "Error codes", Summary: "Every error code: what it means, and what to do.", Path: "/docs/errors", Body: codes}},

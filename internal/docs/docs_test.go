@@ -115,6 +115,17 @@ func TestNew_search(t *testing.T) {
 		"permit.fee_changed":     "/docs/reference/onPermitFeeChanged",
 		"idempotency key":        "/docs/guides/idempotency",
 		"add permit to watchlis": "/docs/reference/addWatchlistItem",
+		"pagination":             "/docs/guides/pagination",
+		"dashboard":              "/settings/developers/keys",
+		"install":                "/docs/guides/running#install",
+		"allowlist":              "/docs/guides/authentication#create-a-key",
+		"ngrok":                  "/docs/guides/testing-webhooks",
+		"bulk":                   "/docs/reference/exportPermits",
+		"sandbox":                "/docs/guides/running",
+		"php":                    "/docs/guides/verifying",
+		"webhoks":                "/docs/guides/webhooks",
+		"idempotnecy":            "/docs/guides/idempotency",
+		"timezone":               "/docs/guides/usage#by-day-week-or-month",
 	} {
 		body := ask(h, http.MethodGet, "/docs/search?part=results&q="+strings.ReplaceAll(query, " ", "+")).Body.String()
 		links := hrefs(body)
@@ -133,6 +144,21 @@ func TestNew_search(t *testing.T) {
 		a := ask(h, http.MethodGet, c.path)
 		if body := a.Body.String(); a.Code != http.StatusOK || !strings.Contains(body, c.want) || strings.Contains(body, c.not) {
 			t.Errorf("GET %.60s = %d %.300q, want %q and not %q", c.path, a.Code, body, c.want, c.not)
+		}
+	}
+}
+
+func TestNear(t *testing.T) {
+	for pair, want := range map[string]bool{
+		"webhook webhook": true, "webhok webhook": true, "webhoook webhook": true, "webhuok webhook": true, "wehbook webhook": true, "webhooks webhook": true,
+		"ebhook webhook": true, "webhokk webhok": true, "webhooksx webhook": false, "whebook webhook": false, "permit webhook": false, "ab ba": true, "a b": true, "é a": false,
+	} {
+		a, b, _ := strings.Cut(pair, " ")
+		if got := near(a, b); got != want {
+			t.Errorf("near(%q, %q) = %t, want %t", a, b, got, want)
+		}
+		if got := near(b, a); got != want {
+			t.Errorf("near(%q, %q) = %t, want %t", b, a, got, want)
 		}
 	}
 }
@@ -173,8 +199,9 @@ func TestReadGuide_refuses(t *testing.T) {
 func TestNew_tables(t *testing.T) {
 	h := newHandler(t)
 	for path, want := range map[string][]string{
-		"/docs/guides/permissions":   {`<a href="/docs/reference/createAPIKey"><code>POST /v1/api-keys</code></a></td>` + "\n<td><code>admin</code>", `<code>GET /v1/me</code></a></td>` + "\n<td>any key"},
-		"/docs/guides/configuration": {"<td><code>PLOTWISE_LOCK_TIMEOUT</code></td>\n<td><code>5s</code></td>\n<td>Time that a statement may wait for a lock.</td>"},
+		"/docs/guides/permissions":     {`<a href="/docs/reference/createAPIKey"><code>POST /v1/api-keys</code></a></td>` + "\n<td><code>admin</code>", `<code>GET /v1/me</code></a></td>` + "\n<td>any key"},
+		"/docs/reference/createAPIKey": {"<p>1 to 100 characters · more than white space</p>"},
+		"/docs/guides/configuration":   {"<td><code>PLOTWISE_<wbr>LOCK_<wbr>TIMEOUT</code></td>\n<td><code>5s</code></td>\n<td>Time that a statement may wait for a lock.</td>"},
 	} {
 		body := ask(h, http.MethodGet, path).Body.String()
 		for _, w := range want {

@@ -143,7 +143,10 @@ func (d *description) rules(s *schema) (found []string) {
 	case !s.Maximum.IsZero():
 		say("at most %s", s.Maximum.Value)
 	}
-	if s.Pattern != "" {
+	switch {
+	case s.Hint != "":
+		say("%s", s.Hint)
+	case s.Pattern != "":
 		say("matches `%s`", s.Pattern)
 	}
 	return found

@@ -67,10 +67,11 @@ type (
 		AllOf         []*schema `yaml:"allOf"`
 		AnyOf         []*schema `yaml:"anyOf"`
 		Pattern       string
-		MinLength     *int `yaml:"minLength"`
-		MaxLength     *int `yaml:"maxLength"`
-		MinItems      *int `yaml:"minItems"`
-		MaxItems      *int `yaml:"maxItems"`
+		Hint          string `yaml:"x-pattern-hint"`
+		MinLength     *int   `yaml:"minLength"`
+		MaxLength     *int   `yaml:"maxLength"`
+		MinItems      *int   `yaml:"minItems"`
+		MaxItems      *int   `yaml:"maxItems"`
 		Minimum       yaml.Node
 		Maximum       yaml.Node
 		Discriminator struct {

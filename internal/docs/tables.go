@@ -19,7 +19,8 @@ func configuration() string {
 	var b strings.Builder
 	b.WriteString("| Variable | Default | What |\n|---|---|---|\n")
 	for _, v := range config.Variables() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, quoted(v.Default), template.HTMLEscapeString(v.Help))
+		name := strings.ReplaceAll(v.Name, "_", "_<wbr>") // where a narrow page may break it
+		fmt.Fprintf(&b, "| <code>%s</code> | %s | %s |\n", name, quoted(v.Default), template.HTMLEscapeString(v.Help))
 	}
 	return b.String()
 }
