@@ -40,9 +40,6 @@ type operation struct {
 // Path returns where the operation is served.
 func (o operation) Path() string { return "/docs/reference/" + o.OperationID }
 
-// TagTitle returns the name of its tag for people.
-func (o operation) TagTitle() string { return title(o.Tag) }
-
 // Webhook tells whether it is a message that webhooks are sent.
 func (o operation) Webhook() bool { return o.Method == "" }
 
