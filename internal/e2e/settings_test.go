@@ -34,6 +34,8 @@ func TestSettings(t *testing.T) {
 		{"sign in by password", signInByPassword},
 		{"errors", keyErrors},
 		{"keys", keys},
+		{"webhooks", webhooks},
+		{"records", records},
 		{"organization", organization},
 		{"switch", switchByKeyboard},
 	} {
