@@ -26,7 +26,7 @@ document.addEventListener('keydown', (e) => {
 // Tables that are scrolled sideways can be reached by keyboard.
 const reach = () => {
   for (const table of document.querySelectorAll('.table')) {
-    if (table.scrollWidth > table.clientWidth) table.tabIndex = 0; else table.removeAttribute('tabindex');
+    if (table.scrollWidth > table.clientWidth || table.scrollHeight > table.clientHeight) table.tabIndex = 0; else table.removeAttribute('tabindex');
   }
 };
 addEventListener('resize', reach);
