@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,8 +131,11 @@ func New(o Options) (http.Handler, error) {
 	return head(e), nil
 }
 
+// operations are those of the specification, compiled once in a process.
+var operations = sync.OnceValues(func() (map[string]*validation.Operation, error) { return validation.New(gen.JSON) })
+
 func newEcho(o Options) (*echo.Echo, error) {
-	operations, err := validation.New(gen.JSON)
+	operations, err := operations()
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +210,9 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 }
 
 // EventTypes returns the types of events that the specification describes.
-func EventTypes() ([]events.Type, error) {
+func EventTypes() ([]events.Type, error) { return eventTypes() }
+
+var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
 	document, err := spec.Parse(gen.JSON)
 	if err != nil {
 		return nil, err
@@ -227,7 +233,7 @@ func EventTypes() ([]events.Type, error) {
 		}
 	}
 	return types, nil
-}
+})
 
 // cors lets pages of any origin call the API with a key, and read its headers (Fetch standard §3.2).
 var cors = middleware.CORSConfig{

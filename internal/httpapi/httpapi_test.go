@@ -137,16 +137,19 @@ func (w *world) allow(t *testing.T, perMinute int32) {
 	}
 }
 
+// reference is rendered once: that takes seconds with the race detector.
+var reference = sync.OnceValues(func() (http.Handler, error) { return docs.New("http://api.test") })
+
 func (w *world) handler(t *testing.T, validate string) http.Handler {
 	t.Helper()
-	reference, err := docs.New("http://api.test")
+	site, err := reference()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: reference, ExportTimeout: w.exportTimeout, TestWait: w.testWait, Limits: w.limits, Meter: w.meter,
+		ValidateResponses: validate, Docs: site, ExportTimeout: w.exportTimeout, TestWait: w.testWait, Limits: w.limits, Meter: w.meter,
 		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), nowUTC, newID), Hub: w.hub, Box: w.box, AllowNets: w.allowNets, Now: time.Now, NewID: newID,
 	})
 	if err != nil {
