@@ -32,6 +32,7 @@ import (
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -136,7 +137,7 @@ func (g *globals) services(db *database, workers bool) (services, error) {
 		return s, err
 	}
 	s.handler, err = httpapi.New(httpapi.Options{
-		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses,
+		DB: db.DB, Keys: db.keys, Log: g.log, Metrics: s.metrics, PublicURL: g.config.PublicURL, ValidateResponses: g.config.ValidateResponses, Engine: validation.Engine(g.config.Validator),
 		Limits: httpapi.Limits{
 			Organizations: s.limiter, PerAddress: g.config.AddressRequests, InFlight: g.config.MaxInFlight, TrustedProxies: g.config.TrustedProxies,
 		},

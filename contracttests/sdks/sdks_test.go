@@ -127,7 +127,11 @@ func newProxy(t *testing.T, server string) http.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(to); r.Out.Header.Del("X-Fault"); r.Out.Header.Del("X-Fault-Id") }}
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(to)
+		r.Out.Header.Del("X-Fault")
+		r.Out.Header.Del("X-Fault-Id")
+	}}
 	p := &proxy{forward: forward, counts: map[string]*count{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /faults/{id}", p.told)

@@ -31,6 +31,7 @@ import (
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/webhooks"
 )
 
@@ -72,7 +73,7 @@ func New(t *testing.T, perAddress int) *Target {
 	running.Go(func() { hub.Run(t.Context(), db, slog.New(slog.DiscardHandler)) })
 	x.Handler, err = httpapi.New(httpapi.Options{
 		DB: db, Log: slog.New(slog.DiscardHandler), Metrics: httpapi.NewMetrics(db), PublicURL: server.URL,
-		ValidateResponses: "enforce", Docs: reference, Now: now, NewID: newID,
+		ValidateResponses: "enforce", Engine: validation.Both, Docs: reference, Now: now, NewID: newID,
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(now), PerAddress: perAddress, InFlight: 100}, Meter: meter,
 		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), now, newID), Hub: hub, Box: secret.NewBox(sealing), AllowNets: loopback, TestWait: testWait,
 	})

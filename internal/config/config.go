@@ -33,6 +33,7 @@ type Config struct {
 	IdleTimeout       time.Duration   `env:"IDLE_TIMEOUT" envDefault:"120s" help:"Time that a kept connection may sit idle."`
 	ShutdownTimeout   time.Duration   `env:"SHUTDOWN_TIMEOUT" envDefault:"30s" help:"Time that requests get to finish after SIGTERM."`
 	ValidateResponses string          `env:"VALIDATE_RESPONSES" envDefault:"enforce" help:"What becomes of an answer that breaks the specification: enforce (a 500 instead), report (sent, and logged) or off (not checked)."`
+	Validator         string          `env:"VALIDATOR" envDefault:"fast" help:"What holds requests and answers against the specification: fast (one pass over the bytes, and libopenapi-validator for what that is not sure of), authority (libopenapi-validator alone, several times slower) or both (for tests: an error when they disagree)."`
 	RedisURL          string          `env:"REDIS_URL" help:"Redis that holds the rate limits for several processes, such as redis://localhost:6379; empty: each process limits on its own."`
 	TrustedProxies    []netip.Prefix  `env:"TRUSTED_PROXIES" help:"Networks of proxies whose X-Forwarded-For is believed, with commas between; empty: none."`
 	AddressRequests   int             `env:"ADDRESS_REQUESTS_PER_MINUTE" envDefault:"300" help:"Requests a minute from one address without a valid API key."`
@@ -133,6 +134,7 @@ func (c Config) check() error {
 		found = append(found, fmt.Errorf("%s%s: %q is none of %s", prefix, name, value, strings.Join(allowed, ", ")))
 	}
 	oneOf("VALIDATE_RESPONSES", c.ValidateResponses, "enforce", "report", "off")
+	oneOf("VALIDATOR", c.Validator, "fast", "authority", "both")
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	if c.PublicURL != "" {

@@ -17,7 +17,7 @@ func defaults() Config {
 		Addr: ":8080", AdminAddr: "127.0.0.1:8081", DataDir: ".plotwise", MaxConnections: 20,
 		StatementTimeout: 15 * time.Second, LockTimeout: 5 * time.Second, TransactionIdle: 30 * time.Second,
 		ReadTimeout: 15 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, ShutdownTimeout: 30 * time.Second,
-		ValidateResponses: "enforce", AddressRequests: 300, MaxInFlight: 100, UsageFlush: 5 * time.Second,
+		ValidateResponses: "enforce", Validator: "fast", AddressRequests: 300, MaxInFlight: 100, UsageFlush: 5 * time.Second,
 		WebhookSchedule: []time.Duration{30 * time.Second, 150 * time.Second, 750 * time.Second, 3750 * time.Second, 18750 * time.Second},
 		WebhookTimeout:  15 * time.Second, WebhooksAtOnce: 50, WebhookAtOnce: 5, LogLevel: "info", LogFormat: "text",
 	}
@@ -51,7 +51,7 @@ func TestLoad_all(t *testing.T) {
 		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=4", "PLOTWISE_MAX_IN_FLIGHT=5", "PLOTWISE_USAGE_FLUSH_INTERVAL=8s",
 		"PLOTWISE_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "PLOTWISE_WEBHOOK_ALLOW_NETS=127.0.0.0/8",
 		"PLOTWISE_WEBHOOK_SCHEDULE=1s,2s", "PLOTWISE_WEBHOOK_TIMEOUT=3s", "PLOTWISE_WEBHOOKS_AT_ONCE=6", "PLOTWISE_WEBHOOK_AT_ONCE=7",
-		"PLOTWISE_SODA_APP_TOKEN=aB3", "PLOTWISE_SMTP_URL=smtp://u:p@mail.example.com:25", "PLOTWISE_MAIL_FROM=Plotwise <notices@example.com>",
+		"PLOTWISE_SODA_APP_TOKEN=aB3", "PLOTWISE_VALIDATOR=both", "PLOTWISE_SMTP_URL=smtp://u:p@mail.example.com:25", "PLOTWISE_MAIL_FROM=Plotwise <notices@example.com>",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestLoad_all(t *testing.T) {
 		Addr: ":1", AdminAddr: ":2", PublicURL: "https://api.example.com", DataDir: "data",
 		DatabaseURL: "postgres://u:p@h/d?a=b", MaxConnections: 3, StatementTimeout: time.Second,
 		LockTimeout: 2 * time.Second, TransactionIdle: 3 * time.Second, ReadTimeout: 4 * time.Second, WriteTimeout: 5 * time.Second,
-		IdleTimeout: 6 * time.Second, ShutdownTimeout: 7 * time.Second, ValidateResponses: "report", LogLevel: "debug", LogFormat: "json",
+		IdleTimeout: 6 * time.Second, ShutdownTimeout: 7 * time.Second, ValidateResponses: "report", Validator: "both", LogLevel: "debug", LogFormat: "json",
 		RedisURL: "redis://:p@h:1/2", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		SecretKey: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", WebhookAllowNets: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 		WebhookSchedule: []time.Duration{time.Second, 2 * time.Second}, WebhookTimeout: 3 * time.Second, WebhooksAtOnce: 6, WebhookAtOnce: 7,

@@ -112,7 +112,7 @@ func launch(t *testing.T, name, databaseURL, command string, settings ...string)
 	p.cmd.Stderr = file
 	p.cmd.Env = environ(append([]string{
 		"PLOTWISE_DATABASE_URL=" + databaseURL, "PLOTWISE_ADDR=127.0.0.1:0", "PLOTWISE_ADMIN_ADDR=none", "PLOTWISE_LOG_FORMAT=json",
-		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000", "PLOTWISE_SECRET_KEY=" + secretKey,
+		"PLOTWISE_ADDRESS_REQUESTS_PER_MINUTE=1000000", "PLOTWISE_SECRET_KEY=" + secretKey, "PLOTWISE_VALIDATOR=both",
 	}, settings...)...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/validation"
 )
@@ -84,11 +83,15 @@ func render(t *testing.T, e Event) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	valid, _, err := validation.Webhook(gen.JSON, e.Type)
+	served, err := validation.Served()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := valid(body); err != nil {
+	schema, _, err := served.Webhook(e.Type)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Check(body); err != nil {
 		t.Errorf("%s breaks its schema: %v", body, err)
 	}
 	return string(body)

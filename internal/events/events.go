@@ -15,7 +15,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/validation"
 )
@@ -59,13 +58,17 @@ type schema struct {
 // schemas returns those of the specification's webhooks by type. They are compiled once a process.
 var schemas = sync.OnceValue(func() map[string]schema {
 	found := map[string]schema{}
+	document, err := validation.Served()
+	if err != nil { // the tests of the specification would have found it
+		panic(err)
+	}
 	for _, name := range []string{StatusChanged, FeeChanged, InspectionScheduled, Added, Removed} {
-		check, text, err := validation.Webhook(gen.JSON, name)
-		if err != nil { // the tests of the specification would have found it
+		body, text, err := document.Webhook(name)
+		if err != nil {
 			panic(err)
 		}
 		sum := sha256.Sum256(text)
-		found[name] = schema{check, sum[:]}
+		found[name] = schema{body.Check, sum[:]}
 	}
 	return found
 })

@@ -20,7 +20,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/audit"
@@ -39,7 +38,6 @@ import (
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
-	"github.com/plotwise/plotwise/internal/spec"
 	"github.com/plotwise/plotwise/internal/usage"
 	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/watchlist"
@@ -54,6 +52,7 @@ type Options struct {
 	Metrics           *Metrics
 	PublicURL         string // without a slash at the end
 	ValidateResponses string // enforce, report or off
+	Engine            validation.Engine
 	Docs              http.Handler
 	Portal            http.Handler // the settings in the browser
 	Limits            Limits
@@ -131,11 +130,8 @@ func New(o Options) (http.Handler, error) {
 	return head(e), nil
 }
 
-// operations are those of the specification, compiled once in a process.
-var operations = sync.OnceValues(func() (map[string]*validation.Operation, error) { return validation.New(gen.JSON) })
-
 func newEcho(o Options) (*echo.Echo, error) {
-	operations, err := operations()
+	document, err := validation.Served()
 	if err != nil {
 		return nil, err
 	}
@@ -162,10 +158,10 @@ func newEcho(o Options) (*echo.Echo, error) {
 	e.Any("/settings", fromClient(o.Portal))
 	e.Any("/settings/*", fromClient(o.Portal))
 	middlewares, routes := map[string][]echo.MiddlewareFunc{}, map[string]usage.Route{}
-	for id, op := range operations {
-		middlewares[id], routes[id] = []echo.MiddlewareFunc{s.operation(op)}, usage.Route{Method: op.Method, Path: op.Path}
+	for id, op := range document.Operations {
+		middlewares[id], routes[id] = []echo.MiddlewareFunc{s.operation(op.Using(o.Engine))}, usage.Route{Method: op.Method, Path: op.Path}
 	}
-	check, err := s.permitCheck()
+	check, err := s.permitCheck(document)
 	if err != nil {
 		return nil, err
 	}
@@ -213,7 +209,7 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 func EventTypes() ([]events.Type, error) { return eventTypes() }
 
 var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
-	document, err := spec.Parse(gen.JSON)
+	document, err := validation.Served()
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +219,7 @@ var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
 	}
 	types := make([]events.Type, len(webhooks))
 	for i, w := range webhooks {
-		_, schema, err := validation.Webhook(gen.JSON, w.Name)
+		_, schema, err := document.Webhook(w.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -29,6 +29,7 @@ import (
 	"github.com/plotwise/plotwise/internal/ratelimit"
 	"github.com/plotwise/plotwise/internal/secret"
 	"github.com/plotwise/plotwise/internal/usage"
+	"github.com/plotwise/plotwise/internal/validation"
 	"github.com/plotwise/plotwise/internal/watchlist"
 )
 
@@ -149,7 +150,7 @@ func (w *world) handler(t *testing.T, validate string) http.Handler {
 	w.metrics = httpapi.NewMetrics(w.db)
 	handler, err := httpapi.New(httpapi.Options{
 		DB: w.db, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics, PublicURL: "http://api.test",
-		ValidateResponses: validate, Docs: site, ExportTimeout: w.exportTimeout, TestWait: w.testWait, Limits: w.limits, Meter: w.meter,
+		ValidateResponses: validate, Engine: validation.Both, Docs: site, ExportTimeout: w.exportTimeout, TestWait: w.testWait, Limits: w.limits, Meter: w.meter,
 		Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), nowUTC, newID), Hub: w.hub, Box: w.box, AllowNets: w.allowNets, Now: time.Now, NewID: newID,
 	})
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/etag"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/inflight"
@@ -170,8 +169,8 @@ func (s *server) send(c echo.Context, op *validation.Operation, answer *buffer) 
 }
 
 // permitCheck returns what holds an exported permit against the specification, as far as that is wanted.
-func (s *server) permitCheck() (func(permit []byte) error, error) {
-	check, err := validation.Schema(gen.JSON, "Permit")
+func (s *server) permitCheck(document *validation.Document) (func(permit []byte) error, error) {
+	schema, err := document.Schema("Permit")
 	if err != nil {
 		return nil, err
 	}
@@ -180,13 +179,13 @@ func (s *server) permitCheck() (func(permit []byte) error, error) {
 		return func([]byte) error { return nil }, nil
 	case "report":
 		return func(permit []byte) error {
-			if err := check(permit); err != nil {
+			if err := schema.Check(permit); err != nil {
 				s.log.Error("permit breaks the specification", slog.Any("error", err))
 			}
 			return nil
 		}, nil
 	}
-	return check, nil
+	return schema.Check, nil
 }
 
 // check validates an answer. One that breaks the specification is an error when that is enforced.

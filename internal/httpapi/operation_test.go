@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/identity"
 	"github.com/plotwise/plotwise/internal/inflight"
@@ -35,7 +34,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	operations, err := validation.New(gen.JSON)
+	document, err := validation.Served()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +43,7 @@ func newServer(t *testing.T) (*server, map[string]*validation.Operation, string)
 		limits: Limits{Organizations: ratelimit.NewMemory(time.Now), PerAddress: 300}, addresses: ratelimit.NewMemory(time.Now), inFlight: inflight.NewGate(100), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare),
 		validateResponses: "enforce", now: time.Now,
 	}
-	return s, operations, key
+	return s, document.Operations, key
 }
 
 // serveWith answers a GET of one operation with the handler.

@@ -11,13 +11,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/google/uuid"
 
-	"github.com/plotwise/plotwise/gen"
 	"github.com/plotwise/plotwise/internal/accounts"
 	"github.com/plotwise/plotwise/internal/apikeys"
 	"github.com/plotwise/plotwise/internal/audit"
@@ -71,9 +69,6 @@ type portal struct {
 	files      map[string]*web.File
 }
 
-// operations returns those of the specification. They are compiled once a process.
-var operations = sync.OnceValues(func() (map[string]*validation.Operation, error) { return validation.New(gen.JSON) })
-
 // How long a session lasts, and how long without a request.
 const (
 	sessionLifetime = 14 * 24 * time.Hour
@@ -82,12 +77,12 @@ const (
 
 // New returns the handler of /settings and everything below it. Requests bring the client's address in RemoteAddr.
 func New(o Options) (http.Handler, error) {
-	operations, err := operations()
+	document, err := validation.Served()
 	if err != nil {
 		return nil, err
 	}
 	p := &portal{
-		Options: o, operations: operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID), files: map[string]*web.File{},
+		Options: o, operations: document.Operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID), files: map[string]*web.File{},
 	}
 	p.sessions = p.newSessions()
 	if err := p.parseTemplates(); err != nil {

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -19,6 +20,7 @@ type Operation struct {
 	Path         string // with its parameters in braces
 	Permission   string // "" when any key will do
 	Parameters   []Parameter
+	Responses    []Response
 	Body         string // URL fragment (#/…) of the request body's schema; "" when there is none
 	BodyRequired bool
 	Streams      bool   // its success is a file, sent while it is made
@@ -35,6 +37,14 @@ type Parameter struct {
 	Type     string // string, integer, number, boolean or array
 	Items    string // the type of an array's items
 	Schema   string // URL fragment (#/…) of its schema
+}
+
+// Response is a response of an operation.
+type Response struct {
+	Status  int
+	Schema  string // URL fragment (#/…) of its JSON's schema; "" when it has no body, or none that is JSON
+	Empty   bool   // it has no body
+	Headers []Parameter
 }
 
 // Parse reads a bundled document, JSON or YAML.
@@ -90,6 +100,7 @@ func (d *Document) Operations() []Operation {
 			op.Streams, op.Secret, op.Waits = streams(node), scalar(node, "x-secret"), scalar(node, "x-waits") == "true"
 			op.Parameters = append(d.parameters(item, at), d.parameters(node, at+"/"+method)...)
 			d.body(node, at+"/"+method, &op)
+			op.Responses = d.responses(node, at+"/"+method)
 			operations = append(operations, op)
 		}
 	}
@@ -124,19 +135,57 @@ func (d *Document) parameters(owner *yaml.Node, at string) []Parameter {
 	}
 	var found []Parameter
 	for i, node := range list.Content {
-		place := fmt.Sprintf("%s/parameters/%d", at, i)
-		if ref := lookup(node, "$ref"); ref != nil {
-			node, place = resolve(d.root, ref.Value), ref.Value
+		node, place := d.place(node, fmt.Sprintf("%s/parameters/%d", at, i))
+		found = append(found, d.parameter(node, place, scalar(node, "name"), scalar(node, "in")))
+	}
+	return found
+}
+
+// place returns what a node is, or refers to, and where that is.
+func (d *Document) place(node *yaml.Node, at string) (*yaml.Node, string) {
+	if ref := lookup(node, "$ref"); ref != nil {
+		return resolve(d.root, ref.Value), ref.Value
+	}
+	return node, at
+}
+
+func (d *Document) parameter(node *yaml.Node, at, name, in string) Parameter {
+	schema := d.follow(lookup(node, "schema"))
+	p := Parameter{
+		Name: name, In: in, Required: scalar(node, "required") == "true",
+		Explode: scalar(node, "explode") != "false", Type: scalar(schema, "type"), Schema: at + "/schema",
+	}
+	if items := lookup(schema, "items"); items != nil {
+		p.Items = scalar(d.follow(items), "type")
+	}
+	return p
+}
+
+func (d *Document) responses(op *yaml.Node, at string) []Response {
+	list := lookup(op, "responses")
+	if list == nil {
+		return nil
+	}
+	var found []Response
+	for i := 0; i < len(list.Content); i += 2 {
+		status, err := strconv.Atoi(list.Content[i].Value)
+		if err != nil {
+			continue
 		}
-		schema := d.follow(lookup(node, "schema"))
-		p := Parameter{
-			Name: scalar(node, "name"), In: scalar(node, "in"), Required: scalar(node, "required") == "true",
-			Explode: scalar(node, "explode") != "false", Type: scalar(schema, "type"), Schema: place + "/schema",
+		node, place := d.place(list.Content[i+1], at+"/responses/"+list.Content[i].Value)
+		content := lookup(node, "content")
+		r := Response{Status: status, Empty: content == nil}
+		if content != nil && lookup(content, "application/json") != nil {
+			r.Schema = place + "/content/" + fragment("application/json") + "/schema"
 		}
-		if items := lookup(schema, "items"); items != nil {
-			p.Items = scalar(d.follow(items), "type")
+		if headers := lookup(node, "headers"); headers != nil {
+			for i := 0; i < len(headers.Content); i += 2 {
+				name := headers.Content[i].Value
+				header, at := d.place(headers.Content[i+1], place+"/headers/"+fragment(name))
+				r.Headers = append(r.Headers, d.parameter(header, at, name, "header"))
+			}
 		}
-		found = append(found, p)
+		found = append(found, r)
 	}
 	return found
 }

@@ -31,7 +31,11 @@ var compiled = sync.OnceValues(func() (map[string]*Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(document)
+	compiled, err := Compile(document)
+	if err != nil {
+		return nil, err
+	}
+	return compiled.Operations, nil
 })
 
 // fixture returns an operation of testdata/fixture.yaml.
@@ -45,7 +49,7 @@ func fixture(tb testing.TB, id string) *Operation {
 	if !ok {
 		tb.Fatalf("the fixture has no operation %s", id)
 	}
-	return op
+	return op.Using(Both)
 }
 
 // call is a request to an operation of the fixture.
@@ -114,7 +118,7 @@ func assertText(t *testing.T, name, text string) {
 	}
 }
 
-func TestNew_refuses(t *testing.T) {
+func TestCompile_refuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"no document": "", "no mapping": "[]", "no version": `{"paths": {}}`,
 		"a parameter in a cookie": `{"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {"operationId": "getA",
@@ -122,8 +126,8 @@ func TestNew_refuses(t *testing.T) {
 		"a broken pattern": `{"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {"operationId": "getA",
 			"security": [{"apiKey": []}], "parameters": [{"name": "q", "in": "query", "schema": {"type": "string", "pattern": "("}}], "responses": {}}}}}`,
 	} {
-		if _, err := New([]byte(text)); err == nil {
-			t.Errorf("%s: New = no error, want one", name)
+		if _, err := Compile([]byte(text)); err == nil {
+			t.Errorf("%s: Compile = no error, want one", name)
 		}
 	}
 }

@@ -14,11 +14,13 @@ import (
 
 	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/spec"
+	"github.com/plotwise/plotwise/internal/validation/fast"
 )
 
 type parameter struct {
 	spec.Parameter
 	schema *jsonschema.Schema
+	quick  *fast.Schema
 	hints  hints
 }
 

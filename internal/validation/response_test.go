@@ -132,7 +132,7 @@ func (d document) responses(t *testing.T, op *Operation) map[int]response {
 }
 
 func TestOperation_Response_examples(t *testing.T) {
-	operations, err := New(gen.JSON)
+	served, err := Served()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,8 @@ func TestOperation_Response_examples(t *testing.T) {
 	if err := json.Unmarshal(gen.JSON, &d); err != nil {
 		t.Fatal(err)
 	}
-	for id, op := range operations {
+	for id, op := range served.Operations {
+		op = op.Using(Both)
 		examples := 0
 		for status, r := range d.responses(t, op) {
 			for name, example := range r.Content["application/json"].Examples {

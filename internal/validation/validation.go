@@ -1,186 +1,98 @@
-// Package validation holds requests and responses against the OpenAPI document. libopenapi-validator gives the verdict;
-// around it stand checks for what it lets pass, and a JSON Schema compiler that names the broken keyword and its place.
+// Package validation holds requests and responses against the OpenAPI document. What package fast is sure of passes. For the rest,
+// libopenapi-validator gives the verdict; around it stand checks for what it lets pass, and a JSON Schema compiler that names the
+// broken keyword and its place.
 package validation
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/spec"
+	"github.com/plotwise/plotwise/internal/validation/fast"
 )
 
 // Operation validates the requests and responses of one operation. It is safe for concurrent use.
 type Operation struct {
 	spec.Operation
+	engine     Engine
 	item       *v3.PathItem
 	authority  validator.Validator
 	parameters map[string]parameter // of the query, by name
+	wanted     int                  // how many of them are required
 	path       []parameter
 	headers    []parameter
 	body       *jsonschema.Schema // nil: the operation takes no body
-	required   bool               // a body has to be sent
+	quickBody  *fast.Schema
+	required   bool // a body has to be sent
+	responses  map[int]declared
 	hints      hints
 }
 
-// New compiles the OpenAPI document (JSON) into one Operation for each operationId.
-func New(document []byte) (map[string]*Operation, error) {
-	doc, err := spec.Parse(document)
-	if err != nil {
-		return nil, err
-	}
-	model, err := buildModel(document)
-	if err != nil {
-		return nil, err
-	}
-	authority := validator.NewValidatorFromV3Model(model, config.WithFormatAssertions(), config.WithoutSecurityValidation())
-	compiler, decoded, err := newCompiler(document)
-	if err != nil {
-		return nil, err
-	}
-	h := hints{}
-	h.collect(decoded)
-	operations := map[string]*Operation{}
-	for _, op := range doc.Operations() {
-		o := &Operation{
-			Operation: op, item: model.Paths.PathItems.GetOrZero(op.Path), authority: authority, parameters: map[string]parameter{}, hints: h,
-		}
-		if err := o.compile(compiler); err != nil {
-			return nil, fmt.Errorf("compile operation %s: %w", op.ID, err)
-		}
-		operations[op.ID] = o
-	}
-	return operations, nil
-}
+// Engine says what validates. The zero value is like Fast.
+type Engine string
 
-func buildModel(document []byte) (*v3.Document, error) {
-	doc, err := libopenapi.NewDocument(document)
-	if err != nil {
-		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
-	}
-	model, err := doc.BuildV3Model()
-	if err != nil {
-		return nil, fmt.Errorf("build the OpenAPI model: %w", err)
-	}
-	return &model.Model, nil
-}
+// The engines.
+const (
+	// Fast lets pass what package fast is sure of; the rest, among it all that is refused, goes to the authority.
+	Fast Engine = "fast"
+	// Authority asks libopenapi-validator and the compiled schemas alone.
+	Authority Engine = "authority"
+	// Both asks both, and fails when the authority refuses what package fast let pass. For tests.
+	Both Engine = "both"
+	// None lets everything pass. For measuring what the others cost.
+	None Engine = "none"
+)
 
-// resource names the document for the schema compiler.
-const resource = "https://api.plotwise.us/openapi.json"
+// ErrDisagreement is a failure of ours: package fast let pass what the authority refuses.
+var ErrDisagreement = errors.New("the fast path accepted what the authority refuses")
 
-func newCompiler(document []byte) (c *jsonschema.Compiler, decoded any, err error) {
-	if decoded, err = jsonschema.UnmarshalJSON(bytes.NewReader(document)); err != nil {
-		return nil, nil, fmt.Errorf("decode the OpenAPI document: %w", err)
-	}
-	c = jsonschema.NewCompiler()
-	c.DefaultDraft(jsonschema.Draft2020)
-	c.AssertFormat()
-	c.RegisterFormat(&jsonschema.Format{Name: "date-time", Validate: checkInstant})
-	if err := c.AddResource(resource, decoded); err != nil {
-		return nil, nil, fmt.Errorf("add the OpenAPI document: %w", err)
-	}
-	return c, decoded, nil
-}
-
-// checkInstant wants an instant (RFC 3339) that can be told again in UTC: no leap second, and no year beyond 9999.
-func checkInstant(v any) error {
-	text, ok := v.(string)
-	if !ok {
+// decide returns what an engine makes of the fast path's answer and of the authority's.
+func (e Engine) decide(accepts func() bool, ask func() error) error {
+	switch e {
+	case None:
 		return nil
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
+	case Authority:
+		return ask()
+	case Both:
+		accepted, err := accepts(), ask()
+		if accepted && err != nil {
+			return fmt.Errorf("%w: %w", ErrDisagreement, err)
+		}
 		return err
 	}
-	if year := at.UTC().Year(); year < 0 || year > 9999 {
-		return fmt.Errorf("lies in the year %d", year)
-	}
-	return nil
-}
-
-func (o *Operation) compile(c *jsonschema.Compiler) error {
-	for _, p := range o.Parameters {
-		schema, err := c.Compile(resource + p.Schema)
-		if err != nil {
-			return fmt.Errorf("parameter %s: %w", p.Name, err)
-		}
-		compiled := parameter{Parameter: p, schema: schema, hints: o.hints}
-		switch p.In {
-		case problem.InQuery:
-			o.parameters[p.Name] = compiled
-		case problem.InPath:
-			o.path = append(o.path, compiled)
-		case problem.InHeader:
-			o.headers = append(o.headers, compiled)
-		default:
-			return fmt.Errorf("parameter %s: parameters in %s are not validated", p.Name, p.In)
-		}
-	}
-	if o.Body == "" {
+	if accepts() {
 		return nil
 	}
-	schema, err := c.Compile(resource + o.Body)
-	if err != nil {
-		return fmt.Errorf("request body: %w", err)
-	}
-	o.body, o.required = schema, o.BodyRequired
-	return nil
+	return ask()
 }
 
-// Schema returns a function that holds JSON against one of the document's named schemas.
-func Schema(document []byte, name string) (func(text []byte) error, error) {
-	return compileAt(document, "#/components/schemas/"+name)
-}
-
-// Webhook returns a function that holds a body against the schema of one of the document's webhooks, and that schema as
-// JSON, complete in itself.
-func Webhook(document []byte, name string) (check func(body []byte) error, schema []byte, err error) {
-	const at = "/post/requestBody/content/application~1json/schema"
-	if check, err = compileAt(document, "#/webhooks/"+name+at); err != nil {
-		return nil, nil, err
-	}
-	doc, err := spec.Parse(document)
-	if err != nil {
-		return nil, nil, err
-	}
-	schema, err = doc.Closed("#/webhooks/" + name + at)
-	return check, schema, err
-}
-
-func compileAt(document []byte, fragment string) (func(text []byte) error, error) {
-	c, _, err := newCompiler(document)
-	if err != nil {
-		return nil, err
-	}
-	schema, err := c.Compile(resource + fragment)
-	if err != nil {
-		return nil, fmt.Errorf("compile the schema at %s: %w", fragment, err)
-	}
-	return func(text []byte) error {
-		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-		if err != nil {
-			return fmt.Errorf("read JSON: %w", err)
-		}
-		return schema.Validate(value)
-	}, nil
+// Using returns the operation with another engine.
+func (o *Operation) Using(e Engine) *Operation {
+	other := *o
+	other.engine = e
+	return &other
 }
 
 // Request holds a request against the operation. The values are the path's parameters, decoded; the body is already
 // read. It returns nil or the failure to answer with: 400 for parameters and syntax, 415, or 422 for a
 // body that breaks its schema.
 func (o *Operation) Request(r *http.Request, values map[string]string, body []byte) error {
+	return o.engine.decide(func() bool { return o.accepts(r, values, body) }, func() error { return o.ask(r, values, body) })
+}
+
+// ask holds a request against the operation with the words for what is wrong with it.
+func (o *Operation) ask(r *http.Request, values map[string]string, body []byte) error {
 	query, details := o.query(r.URL.RawQuery)
 	details = append(details, o.pathDetails(values)...)
 	details = append(details, o.headerDetails(r.Header)...)
@@ -239,8 +151,13 @@ func (o *Operation) requestBody(contentType string, body []byte) error {
 	return nil
 }
 
-// Response holds a response against the operation and returns why it breaks the specification, or nil.
-func (o *Operation) Response(r *http.Request, status int, header http.Header, body []byte) error {
+// Response holds a response against the operation and returns why it breaks the specification, or nil. Parts of the body that were
+// held against their schemas before are not looked at again.
+func (o *Operation) Response(r *http.Request, status int, header http.Header, body []byte, known ...fast.Span) error {
+	return o.engine.decide(func() bool { return o.sends(status, header, body, known) }, func() error { return o.askResponse(r, status, header, body) })
+}
+
+func (o *Operation) askResponse(r *http.Request, status int, header http.Header, body []byte) error {
 	if (status == http.StatusNoContent || status == http.StatusNotModified) && len(body) > 0 {
 		return fmt.Errorf("a response %d has no body, this one has %d bytes", status, len(body))
 	}

@@ -6,15 +6,17 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-
-	"github.com/plotwise/plotwise/gen"
 )
 
 const goodEvent = `{"event": "permit.status_changed", "timestamp": "2026-01-23T10:45:00Z", "organization_id": "org_01k0n5v8e2f7tbqzr6m4c3x9wd",
 	"data": {"permit_uuid": "01980a3c-5e00-7d21-8f4e-2b6f1c9a7e10", "permit_number": "B-1", "previous_status": "", "new_status": "Issued"}}`
 
 func TestWebhook(t *testing.T) {
-	check, schema, err := Webhook(gen.JSON, "permit.status_changed")
+	served, err := Served()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, schema, err := served.Webhook("permit.status_changed")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +53,7 @@ func TestWebhook(t *testing.T) {
 		"no JSON":           {"{", "", "JSON"},
 	} {
 		body := strings.Replace(goodEvent, c.old, c.new, 1)
-		err := check([]byte(body))
+		err := whole.Check([]byte(body))
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: check(%s) = %v, want an error with %q", name, body, err, c.says)
 		}
@@ -69,11 +71,12 @@ func TestWebhook(t *testing.T) {
 }
 
 func TestWebhook_unknown(t *testing.T) {
-	if _, _, err := Webhook(gen.JSON, "permit.painted"); err == nil || !strings.Contains(err.Error(), "permit.painted") {
-		t.Errorf("Webhook = %v, want an error that names it", err)
+	served, err := Served()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, _, err := Webhook([]byte("{"), "permit.painted"); err == nil {
-		t.Error("Webhook of no document = no error, want one")
+	if _, _, err := served.Webhook("permit.painted"); err == nil || !strings.Contains(err.Error(), "permit.painted") {
+		t.Errorf("Webhook = %v, want an error that names it", err)
 	}
 }
 
