@@ -2,6 +2,7 @@ package conditions_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -128,13 +129,20 @@ func (w *world) list(t *testing.T, organization uuid.UUID, f permits.Filter) []s
 	if err != nil {
 		t.Fatal(err)
 	}
-	return numbersOf(found)
+	return numbersOf(t, found)
 }
 
-func numbersOf(found []permits.Permit) []string {
+func numbersOf(t *testing.T, found []permits.Shown) []string {
+	t.Helper()
 	numbers := []string{}
 	for _, p := range found {
-		numbers = append(numbers, p.PermitNumber)
+		var shown struct {
+			Number string `json:"permit_number"`
+		}
+		if err := json.Unmarshal(p.Document, &shown); err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, shown.Number)
 	}
 	return numbers
 }

@@ -163,7 +163,7 @@ func TestPortfolio_twoConditions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := numbersOf(found)
+		got := numbersOf(t, found)
 		if slices.Sort(got); !slices.Equal(got, []string{"P-1", "P-2"}) || meta.Total != 2 {
 			t.Errorf("%s = %q of %d, want each permit once", name, got, meta.Total)
 		}
@@ -197,7 +197,7 @@ func TestPortfolio_cursor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got = append(got, numbersOf(found)...)
+			got = append(got, numbersOf(t, found)...)
 			if meta.NextCursor == "" {
 				break
 			}

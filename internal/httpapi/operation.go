@@ -18,6 +18,7 @@ import (
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/problem"
 	"github.com/plotwise/plotwise/internal/validation"
+	"github.com/plotwise/plotwise/internal/validation/fast"
 )
 
 // maxBody is how many bytes a request's body may hold.
@@ -193,7 +194,7 @@ func (s *server) check(c echo.Context, op *validation.Operation, answer *buffer)
 	if s.validateResponses == "off" {
 		return nil
 	}
-	err := op.Response(c.Request(), answer.status, c.Response().Header(), answer.body.Bytes())
+	err := op.Response(c.Request(), answer.status, c.Response().Header(), answer.body.Bytes(), answer.known...)
 	if err == nil {
 		return nil
 	}
@@ -214,6 +215,7 @@ type buffer struct {
 	sent    bool
 	status  int
 	body    bytes.Buffer
+	known   []fast.Span // of the body, what was held against the specification before
 }
 
 // Unwrap returns the real writer, for http.ResponseController.
@@ -240,10 +242,18 @@ func (b *buffer) Write(p []byte) (int, error) {
 	return b.body.Write(p)
 }
 
+// WriteDocument keeps bytes that were held against a schema before.
+func (b *buffer) WriteDocument(schema *validation.Schema, document []byte) (int, error) {
+	start := b.body.Len()
+	b.known = append(b.known, schema.Span(start, start+len(document)))
+	return b.body.Write(document)
+}
+
 // fail puts a failure in the place of what was written.
 func (b *buffer) fail(status int, body []byte) {
 	b.status = status
 	b.body.Reset()
+	b.known = nil
 	b.body.Write(body)
 }
 

@@ -48,7 +48,7 @@ func (e *Export) Next(ctx context.Context) ([]Permit, error) {
 	if e.ended {
 		return nil, nil
 	}
-	rows, err := list(ctx, e.db, e.organization, e.filter, page.Request{PerPage: exportPage, After: e.after})
+	rows, err := listForExport(ctx, e.db, e.organization, e.filter, page.Request{PerPage: exportPage, After: e.after})
 	if err != nil {
 		return nil, err
 	}

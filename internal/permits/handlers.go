@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/oapi-codegen/runtime/types"
-
 	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/geo"
 	"github.com/plotwise/plotwise/internal/id"
@@ -35,9 +32,7 @@ func (h Handlers) ListPermits(ctx context.Context, request api.ListPermitsReques
 	if err != nil {
 		return nil, err
 	}
-	return api.ListPermits200JSONResponse{
-		Body: listToAPI(found, meta), Headers: api.ListPermits200ResponseHeaders{Link: page.Link(ctx, meta)},
-	}, nil
+	return documentPage{h.Permits.kinds.permit, found, meta, page.Link(ctx, meta)}, nil
 }
 
 // ExportPermits answers GET /v1/permits/export.
@@ -70,26 +65,16 @@ func (h Handlers) ListConditionPermits(ctx context.Context, request api.ListCond
 	if err != nil {
 		return nil, err
 	}
-	return api.ListConditionPermits200JSONResponse{
-		Body: listToAPI(found, meta), Headers: api.ListConditionPermits200ResponseHeaders{Link: page.Link(ctx, meta)},
-	}, nil
-}
-
-func listToAPI(found []Permit, meta page.Meta) api.PermitList {
-	body := api.PermitList{Data: make([]api.Permit, len(found)), Meta: page.ToAPI(meta)}
-	for i, permit := range found {
-		body.Data[i] = permitToAPI(permit)
-	}
-	return body
+	return documentPage{h.Permits.kinds.permit, found, meta, page.Link(ctx, meta)}, nil
 }
 
 // GetPermit answers GET /v1/permits/{permit_uuid}.
 func (h Handlers) GetPermit(ctx context.Context, request api.GetPermitRequestObject) (api.GetPermitResponseObject, error) {
-	details, err := h.Permits.Get(ctx, identity.From(ctx).OrganizationID, request.PermitUUID)
+	document, err := h.Permits.Get(ctx, identity.From(ctx).OrganizationID, request.PermitUUID)
 	if err != nil {
 		return nil, err
 	}
-	return api.GetPermit200JSONResponse{Body: api.PermitResponse{Data: detailsToAPI(details)}}, nil
+	return documentAnswer(document), nil
 }
 
 // ListPermitHistory answers GET /v1/permits/{permit_uuid}/history.
@@ -149,100 +134,4 @@ func value[T ~string](p *T) string {
 		return ""
 	}
 	return string(*p)
-}
-
-func permitToAPI(p Permit) api.Permit {
-	return api.Permit{
-		UUID: p.UUID, PermitNumber: p.PermitNumber, Status: p.Status, Stage: api.PermitStage(p.Stage), State: api.PermitState(p.State),
-		Type: p.Type, Description: p.Description, Address: Address(p.Street, p.City, p.Region, p.PostalCode),
-		Location: api.Location{
-			Street: p.Street, City: p.City, Region: p.Region, PostalCode: p.PostalCode, Latitude: p.Latitude, Longitude: p.Longitude,
-		},
-		Jurisdiction: api.JurisdictionReference{Slug: p.JurisdictionSlug, Name: p.JurisdictionName},
-		FiledDate:    dateToAPI(p.FiledDate), IssuedDate: dateToAPI(p.IssuedDate),
-		ExpiresDate: dateToAPI(p.ExpiresDate), CompletedDate: dateToAPI(p.CompletedDate),
-		Valuation: optionalMoneyToAPI(p.Valuation), UpdatedAt: p.UpdatedAt.UTC(),
-	}
-}
-
-func detailsToAPI(d Details) api.PermitDetails {
-	p := permitToAPI(d.Permit)
-	out := api.PermitDetails{
-		UUID: p.UUID, PermitNumber: p.PermitNumber, Status: p.Status, Stage: p.Stage, State: p.State, Type: p.Type,
-		Description: p.Description, Address: p.Address, Location: p.Location, Jurisdiction: p.Jurisdiction,
-		FiledDate: p.FiledDate, IssuedDate: p.IssuedDate, ExpiresDate: p.ExpiresDate, CompletedDate: p.CompletedDate,
-		Valuation: p.Valuation, UpdatedAt: p.UpdatedAt,
-		LastCheckedAt: d.LastCheckedAt,
-		Parties:       make([]api.Party, len(d.Parties)),
-		Fees:          make([]api.Fee, len(d.Fees)),
-		Inspections:   make([]api.Inspection, len(d.Inspections)),
-		StatusHistory: make([]api.StatusChange, len(d.StatusChanges)),
-		ConditionIds:  make([]api.ConditionID, len(d.Own.ConditionIDs)),
-		Notes:         make([]api.Note, len(d.Own.Notes)),
-	}
-	if w := d.Own.Watched; w != nil {
-		out.Watchlist = &api.PermitWatchlistState{Tags: w.Tags, Priority: api.Priority(w.Priority), AddedAt: w.AddedAt.UTC()}
-	}
-	for i, condition := range d.Own.ConditionIDs {
-		out.ConditionIds[i] = id.Format(id.Condition, condition)
-	}
-	for i, n := range d.Own.Notes {
-		out.Notes[i] = noteToAPI(d.UUID, n)
-	}
-	for i, party := range d.Parties {
-		out.Parties[i] = partyToAPI(party)
-	}
-	for i, f := range d.Fees {
-		out.Fees[i] = feeToAPI(f)
-	}
-	for i, n := range d.Inspections {
-		out.Inspections[i] = inspectionToAPI(n)
-	}
-	for i, c := range d.StatusChanges {
-		out.StatusHistory[i] = api.StatusChange{PreviousStatus: value(c.Previous), NewStatus: value(c.New), DetectedAt: c.DetectedAt.UTC()}
-	}
-	return out
-}
-
-func noteToAPI(permit uuid.UUID, n Note) api.Note {
-	return api.Note{
-		ID: id.Format(id.Note, n.ID), PermitUUID: permit, Body: n.Body,
-		Author:    api.NoteAuthor{Type: api.AuthorTypeAPIKey, ID: id.Format(id.APIKey, n.APIKeyID), Name: n.APIKeyName},
-		CreatedAt: n.CreatedAt.UTC(), UpdatedAt: n.UpdatedAt.UTC(),
-	}
-}
-
-func partyToAPI(p Party) api.Party {
-	return api.Party{
-		Role: api.PartyRole(p.Role), Person: p.Person, Company: p.Company, License: p.License, Phone: p.Phone, Email: p.Email,
-		Address: Address(p.Street, p.City, p.Region, p.PostalCode),
-	}
-}
-
-func feeToAPI(f Fee) api.Fee {
-	return api.Fee{
-		Number: f.Number, Name: f.Name, Amount: api.Money{Amount: f.Amount, Currency: api.CurrencyUSD},
-		PaidAmount: optionalMoneyToAPI(f.PaidAmount), AssessedDate: dateToAPI(f.AssessedDate), PaidDate: dateToAPI(f.PaidDate),
-	}
-}
-
-func inspectionToAPI(n Inspection) api.Inspection {
-	return api.Inspection{
-		Number: n.Number, Type: n.Type, Description: n.Description, Result: n.Result, ScheduledDate: dateToAPI(n.ScheduledDate),
-		InspectedDate: dateToAPI(n.InspectedDate), Inspector: n.Inspector, Notes: n.Notes,
-	}
-}
-
-func dateToAPI(t *time.Time) *types.Date {
-	if t == nil {
-		return nil
-	}
-	return &types.Date{Time: *t}
-}
-
-func optionalMoneyToAPI(amount *string) *api.OptionalMoney {
-	if amount == nil {
-		return nil
-	}
-	return &api.OptionalMoney{Amount: *amount, Currency: api.CurrencyUSD}
 }

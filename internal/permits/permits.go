@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/internal/documents"
 	"github.com/plotwise/plotwise/internal/geo"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -44,19 +47,18 @@ type Permit struct {
 // Details is a permit with all that is known of it.
 type Details struct {
 	Permit
-	LastCheckedAt *time.Time `db:"last_checked_at"`
 	Parties       []Party
 	Fees          []Fee
 	Inspections   []Inspection
 	StatusChanges []Change // the latest first
-	Own           Own
 }
 
-// Own is what an organization keeps with a permit.
+// Own is what an organization keeps with a permit, and when its city was asked.
 type Own struct {
-	Watched      *Watched // nil when the permit is not on the watchlist
-	ConditionIDs []uuid.UUID
-	Notes        []Note // at most 100, the newest first
+	LastCheckedAt *time.Time
+	Watched       *Watched // nil when the permit is not on the watchlist
+	ConditionIDs  []uuid.UUID
+	Notes         []Note // at most 100, the newest first
 }
 
 // Watched is a permit's place on a watchlist.
@@ -184,17 +186,26 @@ func (f Filter) fingerprint(organization uuid.UUID) string {
 type Service struct {
 	db      *postgres.DB
 	exports exports
+	kinds   kinds
+	many    atomic.Bool // there are more permits than are counted; none is ever removed
 }
 
 // NewService returns a Service on the database.
 func NewService(db *postgres.DB) *Service {
-	return &Service{db: db}
+	return &Service{db: db, kinds: served()}
+}
+
+// Shown is a permit as it is answered with: JSON of the schema Permit.
+type Shown struct {
+	UUID     uuid.UUID
+	Document []byte
+	Checked  bool // it was held against the schema
 }
 
 // List returns a page of the permits that pass the filter, seen by the organization. It returns invalid_parameter when
 // the filter contradicts itself or names no jurisdiction, NotFound when the condition of ScopeCondition is not the organization's, and the
 // problems of page.List.
-func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p page.Query) ([]Permit, page.Meta, error) {
+func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p page.Query) ([]Shown, page.Meta, error) {
 	if err := f.check(); err != nil {
 		return nil, page.Meta{}, err
 	}
@@ -208,39 +219,119 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 		}
 	}
 	rows, meta, err := page.List(p, f.fingerprint(organization), listed.key,
-		func(r page.Request) ([]listed, error) { return list(ctx, q, organization, f, r) },
-		func() (int, error) { return count(ctx, q, organization, f, page.MaxDepth+1) })
+		func(r page.Request) ([]listed, error) { return list(ctx, q, organization, f, s.kinds.permit, r) },
+		func() (int, error) { return s.count(ctx, q, organization, f) })
 	if err != nil {
 		return nil, page.Meta{}, err
 	}
-	found := make([]Permit, len(rows))
+	if err := s.fill(ctx, q, rows); err != nil {
+		return nil, page.Meta{}, err
+	}
+	found := make([]Shown, len(rows))
 	for i, r := range rows {
-		found[i] = r.Permit
+		found[i] = Shown{r.UUID, r.Document, r.checked}
 	}
 	return found, meta, meta.Poll(f.UpdatedSince)
 }
 
-// Get returns a permit with its details, and with what the organization keeps with it, or NotFound.
-func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) (Details, error) {
-	q := postgres.From(ctx, s.db)
-	d, err := get(ctx, q, permit)
-	if err != nil {
-		return d, err
+// count returns how many permits pass the filter, up to one more than pages reach.
+func (s *Service) count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter) (int, error) {
+	const most = page.MaxDepth + 1
+	all := reflect.DeepEqual(f, Filter{Scope: ScopeAll, Sort: f.Sort})
+	if all && s.many.Load() {
+		return most, nil
 	}
+	n, err := count(ctx, q, organization, f, most)
+	if all && n == most {
+		s.many.Store(true)
+	}
+	return n, err
+}
+
+// fill renders the documents that are missing.
+func (s *Service) fill(ctx context.Context, q postgres.Querier, rows []listed) error {
+	at := map[uuid.UUID]*listed{}
+	var missing []uuid.UUID
+	for i := range rows {
+		if rows[i].checked = rows[i].Document != nil; !rows[i].checked {
+			at[rows[i].UUID] = &rows[i]
+			missing = append(missing, rows[i].UUID)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	found, err := listByUUID(ctx, q, missing)
+	if err != nil {
+		return err
+	}
+	var valid []documents.Document
+	for _, p := range found {
+		rendered, err := s.kinds.render(p)
+		if err != nil {
+			return err
+		}
+		row := at[p.UUID]
+		row.Document = rendered.Body
+		if row.checked = s.kinds.permit.Holds(rendered); row.checked {
+			valid = append(valid, rendered)
+		}
+	}
+	s.kinds.permit.Keep(ctx, s.db, valid...)
+	return nil
+}
+
+// Get returns a permit with its details, and with what the organization keeps with it, as JSON of the schema PermitDetails; or NotFound.
+func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) ([]byte, error) {
+	q := postgres.From(ctx, s.db)
+	found, err := get(ctx, q, organization, permit, s.kinds.details)
+	if err != nil {
+		return nil, err
+	}
+	own, err := found.own()
+	if err != nil {
+		return nil, err
+	}
+	if found.Noted {
+		if own.Notes, err = listNotes(ctx, q, organization, permit); err != nil {
+			return nil, err
+		}
+	}
+	if found.Document == nil {
+		if found.Document, err = s.fillDetails(ctx, q, permit); err != nil {
+			return nil, err
+		}
+	}
+	return joinDetails(found.Document, permit, own)
+}
+
+// fillDetails renders the details of a permit, of which there is no document.
+func (s *Service) fillDetails(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]byte, error) {
+	permits, err := listByUUID(ctx, q, []uuid.UUID{permit})
+	if err != nil {
+		return nil, err
+	}
+	if len(permits) == 0 {
+		return nil, problem.Missing("permit")
+	}
+	d := Details{Permit: permits[0].Permit}
 	if d.Parties, err = listParties(ctx, q, permit); err != nil {
-		return d, err
+		return nil, err
 	}
 	if d.Fees, err = listFees(ctx, q, permit); err != nil {
-		return d, err
+		return nil, err
 	}
 	if d.Inspections, err = listInspections(ctx, q, permit); err != nil {
-		return d, err
+		return nil, err
 	}
 	if d.StatusChanges, err = listStatusChanges(ctx, q, permit); err != nil {
-		return d, err
+		return nil, err
 	}
-	d.Own, err = getOwn(ctx, q, organization, permit)
-	return d, err
+	rendered, holds, err := s.kinds.renderDetails(d, permits[0].Revision)
+	if holds {
+		s.kinds.details.Keep(ctx, s.db, rendered)
+	}
+	return rendered.Body, err
 }
 
 // ListChanges returns a page of a permit's changes, the latest first. It returns NotFound and the problems of page.List.

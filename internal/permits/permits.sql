@@ -4,6 +4,15 @@ select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.descriptio
        p.filed_date, p.issued_date, p.expires_date, p.completed_date, p.valuation, p.updated_at,
        j.slug as jurisdiction_slug, j.name as jurisdiction_name
 
+-- part: documents
+-- What is in the parentheses decides the order; a document is looked up for what is on the page alone.
+select x.uuid, x.revision, x.sort_value,
+       (select d.body from documents d where d.kind = ? and d.id = x.uuid and d.revision = x.revision and d.schema = ?) as document
+from (select p.uuid, p.revision
+
+-- part: documents_end
+) x
+
 -- part: sorted_by_uuid
 , '' as sort_value
 
@@ -20,25 +29,25 @@ select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.descriptio
 , cast(coalesce(p.issued_date, '-infinity') as text) as sort_value
 
 -- part: from_all
-from permits p join jurisdictions j on j.id = p.jurisdiction_id
+from permits p left join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: from_watchlist
 from (select permit_uuid, added_at as joined_at from watchlist_items where organization_id = ?) w
 join permits p on p.uuid = w.permit_uuid
-join jurisdictions j on j.id = p.jurisdiction_id
+left join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: from_portfolio
 from (select permit_uuid, min(matched_at) as joined_at from condition_matches where organization_id = ? group by permit_uuid) w
 join permits p on p.uuid = w.permit_uuid
-join jurisdictions j on j.id = p.jurisdiction_id
+left join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: from_condition
 from (select permit_uuid, matched_at as joined_at from condition_matches where organization_id = ? and condition_id = ?) w
 join permits p on p.uuid = w.permit_uuid
-join jurisdictions j on j.id = p.jurisdiction_id
+left join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: count
@@ -174,14 +183,25 @@ order by coalesce(p.issued_date, '-infinity') desc, p.uuid desc
 -- part: limit
 limit ? offset ?
 
--- name: get
+-- name: listByUUID
 select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.description,
        p.street, p.city, p.region, p.postal_code, p.latitude, p.longitude,
        p.filed_date, p.issued_date, p.expires_date, p.completed_date, p.valuation, p.updated_at,
-       j.slug as jurisdiction_slug, j.name as jurisdiction_name, j.last_checked_at
+       j.slug as jurisdiction_slug, j.name as jurisdiction_name, p.revision
 from permits p
 join jurisdictions j on j.id = p.jurisdiction_id
-where p.uuid = $1
+where p.uuid = any(cast($1 as uuid[]))
+
+-- name: get
+select j.last_checked_at, w.tags, w.priority, w.added_at,
+       (select d.body from documents d where d.kind = $3 and d.id = p.uuid and d.revision = p.revision and d.schema = $4) as document,
+       array(select m.condition_id from condition_matches m where m.organization_id = $1 and m.permit_uuid = p.uuid
+             order by m.condition_id limit 100) as condition_ids,
+       exists (select from notes n where n.organization_id = $1 and n.permit_uuid = p.uuid) as noted
+from permits p
+join jurisdictions j on j.id = p.jurisdiction_id
+left join watchlist_items w on w.organization_id = $1 and w.permit_uuid = p.uuid
+where p.uuid = $2
 
 -- name: exists
 select exists (select from permits where uuid = $1)
@@ -233,12 +253,6 @@ limit $4
 
 -- name: countChanges
 select count(*) from (select from permit_changes where permit_uuid = $1 limit $2) counted
-
--- name: getWatched
-select tags, priority, added_at from watchlist_items where organization_id = $1 and permit_uuid = $2
-
--- name: listConditionIDs
-select condition_id from condition_matches where organization_id = $1 and permit_uuid = $2 order by condition_id limit 100
 
 -- name: listNotes
 select n.id, n.body, n.api_key_id, k.name as api_key_name, n.created_at, n.updated_at

@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/lib/pq"
 
+	"github.com/plotwise/plotwise/internal/documents"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/problem"
@@ -31,19 +33,35 @@ var (
 	listChangesSQL       = statements.Get("listChanges")
 	listChangesAfterSQL  = statements.Get("listChangesAfter")
 	countChangesSQL      = statements.Get("countChanges")
-	getWatchedSQL        = statements.Get("getWatched")
-	listConditionIDsSQL  = statements.Get("listConditionIDs")
+	listByUUIDSQL        = statements.Get("listByUUID")
 	listNotesSQL         = statements.Get("listNotes")
 	conditionExistsSQL   = statements.Get("conditionExists")
 )
 
-// listed is a row of a list with the value that it is ordered by.
-type listed struct {
+// exported is a row of an export with the value that it is ordered by.
+type exported struct {
 	Permit
 	SortValue string `db:"sort_value"`
 }
 
+func (r exported) key() page.Key { return page.Key{Value: r.SortValue, ID: r.UUID} }
+
+// listed is a row of a list with the value that it is ordered by.
+type listed struct {
+	UUID      uuid.UUID `db:"uuid"`
+	Revision  int32     `db:"revision"`
+	SortValue string    `db:"sort_value"`
+	Document  []byte    `db:"document"` // nil when there is none that is up to date
+	checked   bool
+}
+
 func (r listed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.UUID} }
+
+// revised is a permit with its revision.
+type revised struct {
+	Permit
+	Revision int32 `db:"revision"`
+}
 
 // changed is a row of a history with the value that it is ordered by.
 type changed struct {
@@ -53,8 +71,8 @@ type changed struct {
 
 func (r changed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.ID} }
 
-func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]listed, error) {
-	text, args := listQuery(organization, f, p).SQL()
+func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, kind *documents.Kind, p page.Request) ([]listed, error) {
+	text, args := listQuery(organization, f, kind, p).SQL()
 	var rows []listed
 	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
 		return nil, fmt.Errorf("list permits: %w", err)
@@ -62,15 +80,43 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fil
 	return rows, nil
 }
 
-func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
-	order := orderOf(f)
+func listQuery(organization uuid.UUID, f Filter, kind *documents.Kind, p page.Request) *postgres.Query {
 	b := &postgres.Query{}
-	b.Add(statements.Part("columns")).Add(statements.Part("sorted_by_" + order.column))
+	b.Add(statements.Part("documents"), kind.Name(), kind.Hash())
+	return rowsOf(b, organization, f, p).Add(statements.Part("documents_end"))
+}
+
+func listForExport(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]exported, error) {
+	text, args := exportQuery(organization, f, p).SQL()
+	var rows []exported
+	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
+		return nil, fmt.Errorf("list permits for an export: %w", err)
+	}
+	return rows, nil
+}
+
+func exportQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
+	b := &postgres.Query{}
+	return rowsOf(b.Add(statements.Part("columns")), organization, f, p)
+}
+
+// rowsOf adds to a select list what a page of a list is taken from.
+func rowsOf(b *postgres.Query, organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
+	order := orderOf(f)
+	b.Add(statements.Part("sorted_by_" + order.column))
 	from(b, "from_", organization, f)
 	filter(b, organization, f)
 	order.after(b, f.Scope, p.After)
 	b.Add(statements.Part("by_" + order.name()))
 	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
+}
+
+func listByUUID(ctx context.Context, q postgres.Querier, ids []uuid.UUID) ([]revised, error) {
+	var rows []revised
+	if err := q.SelectContext(ctx, &rows, listByUUIDSQL, pq.Array(ids)); err != nil {
+		return nil, fmt.Errorf("list %d permits: %w", len(ids), err)
+	}
+	return rows, nil
 }
 
 func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
@@ -200,15 +246,40 @@ func (o order) after(b *postgres.Query, scope string, last *page.Key) {
 	}
 }
 
-func get(ctx context.Context, q postgres.Querier, permit uuid.UUID) (Details, error) {
-	var d Details
-	switch err := q.GetContext(ctx, &d, getSQL, permit); {
+// got is a permit's document with what the organization keeps with it.
+type got struct {
+	Document      []byte         `db:"document"` // nil when there is none that is up to date
+	LastCheckedAt *time.Time     `db:"last_checked_at"`
+	Tags          pq.StringArray `db:"tags"`
+	Priority      *string        `db:"priority"` // nil when the permit is not on the watchlist
+	AddedAt       *time.Time     `db:"added_at"`
+	ConditionIDs  pq.StringArray `db:"condition_ids"`
+	Noted         bool           `db:"noted"`
+}
+
+func get(ctx context.Context, q postgres.Querier, organization, permit uuid.UUID, kind *documents.Kind) (got, error) {
+	var g got
+	switch err := q.GetContext(ctx, &g, getSQL, organization, permit, kind.Name(), kind.Hash()); {
 	case errors.Is(err, sql.ErrNoRows):
-		return d, problem.Missing("permit")
+		return g, problem.Missing("permit")
 	case err != nil:
-		return d, fmt.Errorf("get permit %s: %w", permit, err)
+		return g, fmt.Errorf("get permit %s: %w", permit, err)
 	}
-	return d, nil
+	return g, nil
+}
+
+func (g got) own() (Own, error) {
+	own := Own{LastCheckedAt: g.LastCheckedAt, ConditionIDs: make([]uuid.UUID, len(g.ConditionIDs))}
+	if g.Priority != nil {
+		own.Watched = &Watched{Tags: g.Tags, Priority: *g.Priority, AddedAt: *g.AddedAt}
+	}
+	for i, text := range g.ConditionIDs {
+		var err error
+		if own.ConditionIDs[i], err = uuid.Parse(text); err != nil {
+			return own, fmt.Errorf("read the id of a condition: %w", err)
+		}
+	}
+	return own, nil
 }
 
 func exists(ctx context.Context, q postgres.Querier, permit uuid.UUID) error {
@@ -291,26 +362,12 @@ func countChanges(ctx context.Context, q postgres.Querier, permit uuid.UUID, mos
 	return n, nil
 }
 
-func getOwn(ctx context.Context, q postgres.Querier, organization, permit uuid.UUID) (Own, error) {
-	var own Own
-	var watched struct {
-		Watched
-		Tags pq.StringArray `db:"tags"`
+func listNotes(ctx context.Context, q postgres.Querier, organization, permit uuid.UUID) ([]Note, error) {
+	var found []Note
+	if err := q.SelectContext(ctx, &found, listNotesSQL, organization, permit); err != nil {
+		return nil, fmt.Errorf("list the notes on permit %s: %w", permit, err)
 	}
-	switch err := q.GetContext(ctx, &watched, getWatchedSQL, organization, permit); {
-	case err == nil:
-		watched.Watched.Tags = watched.Tags
-		own.Watched = &watched.Watched
-	case !errors.Is(err, sql.ErrNoRows):
-		return own, fmt.Errorf("get the watchlist's item of permit %s: %w", permit, err)
-	}
-	if err := q.SelectContext(ctx, &own.ConditionIDs, listConditionIDsSQL, organization, permit); err != nil {
-		return own, fmt.Errorf("list the conditions of permit %s: %w", permit, err)
-	}
-	if err := q.SelectContext(ctx, &own.Notes, listNotesSQL, organization, permit); err != nil {
-		return own, fmt.Errorf("list the notes on permit %s: %w", permit, err)
-	}
-	return own, nil
+	return found, nil
 }
 
 func conditionExists(ctx context.Context, q postgres.Querier, organization, condition uuid.UUID) error {

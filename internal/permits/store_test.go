@@ -1,6 +1,7 @@
 package permits
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/plotwise/plotwise/gen/api"
 	"github.com/plotwise/plotwise/internal/geo"
 	"github.com/plotwise/plotwise/internal/page"
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -38,7 +40,7 @@ func TestListQuery_everyCombination(t *testing.T) {
 				f.Scope, f.Sort = scope, sort
 				for name, f := range map[string]Filter{"one": one, "every": f} {
 					key := fmt.Sprint(scope, sort, after != nil, name)
-					all["list "+key], _ = listQuery(uuid.New(), f, page.Request{PerPage: 25, After: after}).SQL()
+					all["list "+key], _ = listQuery(uuid.New(), f, served().permit, page.Request{PerPage: 25, After: after}).SQL()
 					all["count "+key], _ = countQuery(uuid.New(), f, 10).SQL()
 				}
 			}
@@ -87,7 +89,7 @@ func TestListQuery_usesIndexes(t *testing.T) {
 	} {
 		f.Scope = ScopeAll
 		for kind, query := range map[string]*postgres.Query{
-			"list": listQuery(uuid.Nil, f, page.Request{Number: 1, PerPage: 25}), "count": countQuery(uuid.Nil, f, page.MaxDepth+1),
+			"list": listQuery(uuid.Nil, f, served().permit, page.Request{Number: 1, PerPage: 25}), "count": countQuery(uuid.Nil, f, page.MaxDepth+1),
 		} {
 			text, args := query.SQL()
 			var plan []string
@@ -167,7 +169,11 @@ func TestService_List_missesNoChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, r := range rows {
-			seen[r.PermitNumber], watermark = r.UpdatedAt, r.UpdatedAt
+			var p api.Permit
+			if err := json.Unmarshal(r.Document, &p); err != nil {
+				t.Fatal(err)
+			}
+			seen[p.PermitNumber], watermark = p.UpdatedAt, p.UpdatedAt
 		}
 	}
 	poll()

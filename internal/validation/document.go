@@ -226,3 +226,6 @@ func (d *Document) Webhook(name string) (*Schema, []byte, error) {
 
 // Webhooks returns the document's webhooks in its order.
 func (d *Document) Webhooks() ([]spec.Webhook, error) { return d.spec.Webhooks() }
+
+// Closed returns one of the document's named schemas as JSON, complete in itself.
+func (d *Document) Closed(name string) ([]byte, error) { return d.spec.Closed("#/components/schemas/" + name) }

@@ -1,0 +1,81 @@
+// Package documents keeps resources as the JSON that they are answered with. Each is rendered, and held against the specification,
+// once for each of its revisions; then its bytes are sent as they are.
+//
+// A resource takes part like this: its table counts revisions; its statements read the document beside the row, where kind,
+// revision and schema agree; what is missing it renders, and gives to Keep if it Holds; and its answer goes out by Writer.
+package documents
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/validation"
+)
+
+// Document is a resource as JSON.
+type Document struct {
+	ID       uuid.UUID
+	Revision int32
+	Body     []byte
+}
+
+// Kind keeps the documents of one kind. It is safe for concurrent use.
+type Kind struct {
+	name   string
+	schema *validation.Schema
+	hash   []byte
+}
+
+// NewKind returns the kind whose documents are instances of a schema of the specification.
+func NewKind(specification *validation.Document, name, schema string) (*Kind, error) {
+	compiled, err := specification.Schema(schema)
+	if err != nil {
+		return nil, err
+	}
+	text, err := specification.Closed(schema)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(text)
+	return &Kind{name, compiled, sum[:8]}, nil
+}
+
+// Name is the column kind of the table documents.
+func (k *Kind) Name() string { return k.name }
+
+// Hash is the column schema: what is held against another schema tells another hash.
+func (k *Kind) Hash() []byte { return k.hash }
+
+// Holds reports whether the schema holds for a document. One that breaks it is not kept; whoever validates the answer says why.
+func (k *Kind) Holds(d Document) bool { return k.schema.Check(d.Body) == nil }
+
+// Keep keeps documents that hold for those who ask next. Where that fails, on a replica that only reads for instance, they are
+// rendered again next time.
+func (k *Kind) Keep(ctx context.Context, db *postgres.DB, documents ...Document) {
+	if len(documents) > 0 {
+		_ = put(ctx, db, k.name, k.hash, documents)
+	}
+}
+
+// Receiver is a response that is told which parts of it were held against the specification before.
+type Receiver interface {
+	WriteDocument(schema *validation.Schema, document []byte) (int, error)
+}
+
+// Writer returns a function that sends documents that hold as parts of a response.
+func (k *Kind) Writer(w http.ResponseWriter) func(document []byte) (int, error) {
+	for inner := w; ; {
+		switch v := inner.(type) {
+		case Receiver:
+			return func(document []byte) (int, error) { return v.WriteDocument(k.schema, document) }
+		case interface{ Unwrap() http.ResponseWriter }:
+			inner = v.Unwrap()
+		default:
+			return w.Write
+		}
+	}
+}
