@@ -60,6 +60,7 @@ gen: ## Bundle openapi/ and generate the server's and the client's code
 	@$(GO) run ./cmd/bundle openapi gen
 	@$(GO) tool oapi-codegen --config openapi/codegen/server.yaml gen/openapi.yaml
 	@$(GO) tool oapi-codegen --config openapi/codegen/client.yaml gen/openapi.yaml
+	@$(GO) run ./cmd/samples gen
 
 .PHONY: sdks
 sdks: gen python-tools ## Generate what the SDKs have from the specification

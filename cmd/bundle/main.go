@@ -62,9 +62,6 @@ func (o options) run() error {
 		return fmt.Errorf("the specification breaks its rules:\n%w", err)
 	}
 	document := spec.NewDocument(root)
-	if err := samples.Add(document); err != nil {
-		return err
-	}
 	for name, render := range map[string]func() ([]byte, error){
 		"openapi.go":   func() ([]byte, error) { return []byte(embedding), nil },
 		"openapi.yaml": func() ([]byte, error) { return spec.YAML(root) },

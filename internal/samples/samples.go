@@ -3,62 +3,56 @@
 package samples
 
 import (
-	"bytes"
-	"embed"
+	_ "embed"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"text/template"
 
+	"github.com/plotwise/plotwise/internal/sdkgen"
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
-//go:embed *.tmpl
-var files embed.FS
+//go:embed curl.tmpl
+var curl string
 
-// languages are those of the samples, in the order in which they are shown.
-var languages = []struct{ lang, label, template string }{
-	{"bash", "curl", "curl.tmpl"},
-	{"go", "Go", "go.tmpl"},
-	{"typescript", "TypeScript", "typescript.tmpl"},
-	{"python", "Python", "python.tmpl"},
-}
-
-// call is a request as the templates write it out.
+// call is a request as the template writes it out.
 type call struct {
 	Method     string
 	Base       string // the URL without its query
 	Query      []parameter
-	Headers    []parameter // those that are required
-	JSON       string      // the body, indented; "" when there is none
-	Idempotent bool        // it takes an Idempotency-Key
-	File       string      // the name of the file that is the answer; "" when that is none
-	Empty      bool        // the answer has no body
+	JSON       string // the body, indented; "" when there is none
+	Idempotent bool   // it takes an Idempotency-Key
+	File       string // the name of the file that is the answer; "" when that is none
 }
 
 type parameter struct {
 	Name   string
 	Values []string
-	Bare   bool // a number or a truth value
 }
 
-// Add gives every operation of the document its samples.
-func Add(document *spec.Document) error {
+// Add gives every operation of the document its samples: for curl, and for the SDKs. client is the source code of package
+// client, which the SDK for Go has its types from.
+func Add(document *spec.Document, client []byte) error {
 	entries, err := document.Entries()
 	if err != nil {
 		return err
 	}
-	templates, err := template.New("").Funcs(functions).ParseFS(files, "*.tmpl")
+	bySDK, err := sdkgen.Samples(document, client)
+	if err != nil {
+		return fmt.Errorf("make the samples of the SDKs: %w", err)
+	}
+	written, err := template.New("curl").Funcs(template.FuncMap{"shell": shell}).Parse(curl)
 	if err != nil {
 		return err
 	}
 	server := document.Info().Server
 	for _, e := range entries {
-		made, err := render(templates, e, server)
-		if err != nil {
-			return fmt.Errorf("make the samples of %s: %w", e.ID, err)
+		var b strings.Builder
+		if err := written.Execute(&b, newCall(e, server)); err != nil {
+			return fmt.Errorf("make the curl sample of %s: %w", e.ID, err)
 		}
+		made := append([]spec.Sample{{Lang: "bash", Label: "curl", Source: b.String()}}, bySDK[e.ID]...)
 		if err := document.SetSamples(e.ID, made); err != nil {
 			return err
 		}
@@ -66,50 +60,30 @@ func Add(document *spec.Document) error {
 	return nil
 }
 
-func render(templates *template.Template, e spec.Entry, server string) ([]spec.Sample, error) {
-	c, err := newCall(e, server)
-	if err != nil {
-		return nil, err
-	}
-	var made []spec.Sample
-	for _, l := range languages {
-		var b bytes.Buffer
-		if err := templates.ExecuteTemplate(&b, l.template, c); err != nil {
-			return nil, err
-		}
-		made = append(made, spec.Sample{Lang: l.lang, Label: l.label, Source: b.String()})
-	}
-	return made, nil
-}
-
-func newCall(e spec.Entry, server string) (call, error) {
+// newCall returns the request of an operation, for whose required parameters package sdkgen has seen to examples.
+func newCall(e spec.Entry, server string) call {
 	c := call{Method: e.Method, Base: e.Path}
 	for _, a := range e.Arguments {
-		p := parameter{a.Name, a.Sample, slices.Contains([]string{"integer", "number", "boolean"}, a.Type)}
+		p := parameter{a.Name, a.Sample}
 		if !a.Explode {
 			p.Values = []string{strings.Join(a.Sample, ",")}
 		}
 		switch {
 		case a.Name == "Idempotency-Key":
 			c.Idempotent = true
-		case len(a.Sample) == 0 && a.Required:
-			return call{}, fmt.Errorf("the parameter %s is required and has no example", a.Name)
 		case len(a.Sample) == 0:
 		case a.In == "path":
 			c.Base = strings.ReplaceAll(c.Base, "{"+a.Name+"}", url.PathEscape(a.Sample[0]))
-		case a.In == "query":
-			c.Query = append(c.Query, p)
 		default:
-			c.Headers = append(c.Headers, p)
+			c.Query = append(c.Query, p)
 		}
 	}
 	c.Base = server + c.Base
 	if len(e.Requests) > 0 {
 		c.JSON = e.Requests[0].Value
 	}
-	success := e.Answers[0]
-	c.File, c.Empty = success.File, success.MediaType == ""
-	return c, nil
+	c.File = e.Answers[0].File
+	return c
 }
 
 // URL returns the URL with its query.
@@ -133,3 +107,6 @@ func (c call) Option() string {
 	}
 	return "-X " + c.Method + " "
 }
+
+// shell returns a word that a POSIX shell takes literally.
+func shell(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

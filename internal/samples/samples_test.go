@@ -2,7 +2,6 @@ package samples_test
 
 import (
 	"bytes"
-	"go/format"
 	"strings"
 	"testing"
 
@@ -12,70 +11,6 @@ import (
 	"github.com/plotwise/plotwise/internal/samples"
 	"github.com/plotwise/plotwise/internal/spec"
 )
-
-// things is a document with what is hard to quote.
-const things = `
-info: {title: Things API, version: 1.2.3, summary: Things that last., description: "Things are kept.\n\nAll of them.\n"}
-servers: [{url: https://api.example.com, description: Production}, {url: https://other.example.com}]
-tags: [{name: things, description: What is kept.}, {name: none, description: Nothing.}]
-paths:
-  /things:
-    get:
-      operationId: listThings
-      summary: List things
-      description: Every thing.
-      tags: [things]
-      security: [{apiKey: [read]}]
-      x-sample: {q: it's "$5" & more, kinds: [a, b], words: [c, d], per_page: 25}
-      parameters:
-        - {name: q, in: query, description: What to find., schema: {type: string}}
-        - {name: kinds, in: query, schema: {type: array, items: {type: string}}}
-        - {name: words, in: query, explode: false, schema: {type: array, items: {type: string}}}
-        - {name: per_page, in: query, schema: {type: integer}, example: 10}
-        - {name: page, in: query, schema: {type: integer}, example: 3}
-        - {name: X-Kind, in: header, required: true, schema: {type: string}, example: it's}
-      responses: {'200': {description: Things., content: {application/json: {examples: {none: {summary: Nothing, value: {data: []}}}}}}}
-    post:
-      operationId: createThing
-      summary: Create a thing
-      description: Another thing.
-      tags: [things]
-      security: [{apiKey: [write]}]
-      parameters:
-        - {name: Idempotency-Key, in: header, schema: {type: string}}
-      requestBody:
-        content: {application/json: {examples: {one: {value: {name: 'it''s ` + "`" + `so` + "`" + `', done: true, left: null, parts: ['true', false, 'say "null": "no"'], no-name: {}}}}}}
-      responses:
-        '201': {description: The thing., content: {application/json: {examples: {one: {summary: One, value: {data: {id: a}}}}}}}
-        '409': {description: It exists., content: {application/json: {examples: {exists: {summary: It exists, value: {error: exists}}}}}}
-        '500': {$ref: '#/components/responses/Fault'}
-  /things/{thing_id}:
-    parameters:
-      - {name: thing_id, in: path, required: true, description: The thing's id., schema: {type: string}, example: a/b}
-    get:
-      operationId: exportThing
-      summary: Export a thing
-      description: As a file.
-      tags: [things]
-      security: [{apiKey: []}]
-      responses:
-        '200':
-          description: The file.
-          headers: {Content-Disposition: {$ref: '#/components/headers/File'}}
-          content: {text/csv: {examples: {csv: {summary: A line, value: "a,b\n"}}}}
-    delete:
-      operationId: deleteThing
-      summary: Delete a thing
-      description: It is gone.
-      tags: [things]
-      security: [{apiKey: [write]}]
-      responses: {'204': {description: It is gone.}}
-x-common: {responses: {'500': {$ref: '#/components/responses/Fault'}}}
-components:
-  securitySchemes: {apiKey: {type: http, scheme: bearer, description: Send a key.}}
-  headers: {File: {example: 'attachment; filename="thing.csv"', schema: {type: string}}}
-  responses: {Fault: {description: A fault., content: {application/json: {examples: {fault: {summary: A fault, value: {error: fault}}}}}}}
-`
 
 func parse(t *testing.T, text string) *spec.Document {
 	t.Helper()
@@ -106,30 +41,64 @@ func sources(t *testing.T, document *spec.Document, operation string) map[string
 
 func TestAdd(t *testing.T) {
 	document := parse(t, things)
-	if err := samples.Add(document); err != nil {
+	if err := samples.Add(document, []byte(client)); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ operation, lang, want string }{
 		{"listThings", "bash", `curl 'https://api.example.com/things?q=it%27s+%22%245%22+%26+more&kinds=a&kinds=b&words=c,d&per_page=25' \
-  -H "Authorization: Bearer $PLOTWISE_API_KEY" \
-  -H 'X-Kind: it'\''s'
+  -H "Authorization: Bearer $PLOTWISE_API_KEY"
 `},
-		{"listThings", "python", `import os
+		{"listThings", "go", `package main
 
-import httpx
+import (
+	"context"
+	"fmt"
+	"log"
 
-response = httpx.get(
-    "https://api.example.com/things",
-    headers={
-        "Authorization": f"Bearer {os.environ['PLOTWISE_API_KEY']}",
-        "X-Kind": "it's",
-    },
-    params={"q": "it's \"$5\" & more", "kinds": ["a", "b"], "words": "c,d", "per_page": 25},
-    timeout=60,
+	plotwise "github.com/plotwise/plotwise/sdk/go"
 )
-if response.is_error:
-    raise SystemExit(response.text)
-print(response.json())
+
+func main() {
+	ctx := context.Background()
+	client, err := plotwise.NewClient() // reads PLOTWISE_API_KEY
+	if err != nil {
+		log.Fatal(err)
+	}
+	for thing, err := range client.Things.ListAll(ctx, &plotwise.ThingListParams{
+		Q:       new("it's \"$5\" & more"),
+		Kinds:   []string{"a", "b"},
+		Words:   new([]string{"c", "d"}),
+		PerPage: new(int32(25)),
+	}) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(thing.ID, thing.Name)
+	}
+}
+`},
+		{"listThings", "typescript", `import { Plotwise } from "plotwise";
+
+const client = new Plotwise(); // reads PLOTWISE_API_KEY
+for await (const thing of client.things.list({
+  q: 'it\'s "$5" & more',
+  kinds: ["a", "b"],
+  words: ["c", "d"],
+  per_page: 25,
+})) {
+  console.log(thing.id, thing.name);
+}
+`},
+		{"listThings", "python", `from plotwise import Plotwise
+
+client = Plotwise()  # reads PLOTWISE_API_KEY
+for thing in client.things.list(
+    q='it\'s "$5" & more',
+    kinds=["a", "b"],
+    words=["c", "d"],
+    per_page=25,
+):
+    print(thing.id, thing.name)
 `},
 		{"createThing", "bash", `curl 'https://api.example.com/things' \
   -H "Authorization: Bearer $PLOTWISE_API_KEY" \
@@ -141,125 +110,166 @@ print(response.json())
   "left": null,
   "parts": [
     "true",
-    false,
     "say \"null\": \"no\""
   ],
-  "no-name": {}
+  "labels": {
+    "no-name": ""
+  }
 }'
 `},
 		{"createThing", "go", `package main
 
 import (
-	"crypto/rand"
-	"io"
+	"context"
+	"fmt"
 	"log"
-	"net/http"
-	"os"
-	"strings"
+
+	plotwise "github.com/plotwise/plotwise/sdk/go"
 )
 
 func main() {
-	body := strings.NewReader("{\n  \"name\": \"it's ` + "`so`" + `\",\n  \"done\": true,\n  \"left\": null,\n  \"parts\": [\n    \"true\",\n    false,\n    \"say \\\"null\\\": \\\"no\\\"\"\n  ],\n  \"no-name\": {}\n}")
-	request, err := http.NewRequest("POST", "https://api.example.com/things", body)
+	ctx := context.Background()
+	client, err := plotwise.NewClient() // reads PLOTWISE_API_KEY
 	if err != nil {
 		log.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+os.Getenv("PLOTWISE_API_KEY"))
-	request.Header.Set("Idempotency-Key", rand.Text())
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	thingSecret, err := client.Things.Create(ctx, plotwise.ThingCreate{
+		Name:   "it's ` + "`so`" + `",
+		Done:   true,
+		Left:   nil,
+		Parts:  []string{"true", "say \"null\": \"no\""},
+		Labels: plotwise.Labels{"no-name": ""},
+	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer response.Body.Close()
-	if _, err := io.Copy(os.Stdout, response.Body); err != nil {
-		log.Fatal(err)
-	}
-	if response.StatusCode >= 400 {
-		log.Fatal(response.Status)
-	}
+	fmt.Println(thingSecret.ID, thingSecret.Name, thingSecret.Key)
 }
 `},
-		{"createThing", "typescript", `import process from "node:process";
+		{"createThing", "typescript", `import { Plotwise } from "plotwise";
 
-const response = await fetch("https://api.example.com/things", {
-  method: "POST",
-  headers: {
-    Authorization: ` + "`Bearer ${process.env.PLOTWISE_API_KEY}`" + `,
-    "Idempotency-Key": crypto.randomUUID(),
-    "Content-Type": "application/json",
-  },
-  body: JSON.stringify({
-    name: "it's ` + "`so`" + `",
-    done: true,
-    left: null,
-    parts: [
-      "true",
-      false,
-      "say \"null\": \"no\""
-    ],
-    "no-name": {}
-  }),
+const client = new Plotwise(); // reads PLOTWISE_API_KEY
+const thingSecret = await client.things.create({
+  name: "it's ` + "`so`" + `",
+  done: true,
+  left: null,
+  parts: ["true", 'say "null": "no"'],
+  labels: { "no-name": "" },
 });
-if (!response.ok) {
-  throw new Error(` + "`${response.status} ${await response.text()}`" + `);
-}
-console.dir(await response.json(), { depth: null });
+console.log(thingSecret.id, thingSecret.name, thingSecret.key);
 `},
-		{"createThing", "python", `import os
-import uuid
+		{"createThing", "python", `from plotwise import Plotwise
 
-import httpx
-
-response = httpx.post(
-    "https://api.example.com/things",
-    headers={
-        "Authorization": f"Bearer {os.environ['PLOTWISE_API_KEY']}",
-        "Idempotency-Key": str(uuid.uuid4()),
-    },
-    json={
-        "name": "it's ` + "`so`" + `",
-        "done": True,
-        "left": None,
-        "parts": [
-            "true",
-            False,
-            "say \"null\": \"no\""
-        ],
-        "no-name": {}
-    },
-    timeout=60,
+client = Plotwise()  # reads PLOTWISE_API_KEY
+thing_secret = client.things.create(
+    name="it's ` + "`so`" + `",
+    done=True,
+    left=None,
+    parts=["true", 'say "null": "no"'],
+    labels={"no-name": ""},
 )
-if response.is_error:
-    raise SystemExit(response.text)
-print(response.json())
+print(thing_secret.id, thing_secret.name, thing_secret.key)
 `},
 		{"exportThing", "bash", `curl -f -o thing.csv 'https://api.example.com/things/a%2Fb' \
   -H "Authorization: Bearer $PLOTWISE_API_KEY"
 `},
+		{"exportThing", "go", `package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"os"
+
+	plotwise "github.com/plotwise/plotwise/sdk/go"
+)
+
+func main() {
+	ctx := context.Background()
+	client, err := plotwise.NewClient() // reads PLOTWISE_API_KEY
+	if err != nil {
+		log.Fatal(err)
+	}
+	file, err := client.Things.Export(ctx, "a/b")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	saved, err := os.Create("thing.csv")
+	if err != nil {
+		log.Fatal(err)
+	}
+	if _, err := io.Copy(saved, file); err != nil {
+		log.Fatal(err)
+	}
+	if err := saved.Close(); err != nil {
+		log.Fatal(err)
+	}
+}
+`},
+		{"exportThing", "typescript", `import { writeFile } from "node:fs/promises";
+import { Plotwise } from "plotwise";
+
+const client = new Plotwise(); // reads PLOTWISE_API_KEY
+const file = await client.things.export("a/b");
+await writeFile("thing.csv", file.body ?? "");
+`},
+		{"exportThing", "python", `from plotwise import Plotwise
+
+client = Plotwise()  # reads PLOTWISE_API_KEY
+with client.things.export("a/b") as file:
+    file.write_to("thing.csv")
+`},
 		{"deleteThing", "bash", `curl -X DELETE 'https://api.example.com/things/a%2Fb' \
   -H "Authorization: Bearer $PLOTWISE_API_KEY"
+`},
+		{"deleteThing", "go", `package main
+
+import (
+	"context"
+	"log"
+
+	plotwise "github.com/plotwise/plotwise/sdk/go"
+)
+
+func main() {
+	ctx := context.Background()
+	client, err := plotwise.NewClient() // reads PLOTWISE_API_KEY
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := client.Things.Delete(ctx, "a/b"); err != nil {
+		log.Fatal(err)
+	}
+}
+`},
+		{"deleteThing", "typescript", `import { Plotwise } from "plotwise";
+
+const client = new Plotwise(); // reads PLOTWISE_API_KEY
+await client.things.delete("a/b");
+`},
+		{"deleteThing", "python", `from plotwise import Plotwise
+
+client = Plotwise()  # reads PLOTWISE_API_KEY
+client.things.delete("a/b")
 `},
 	} {
 		if diff := cmp.Diff(c.want, sources(t, document, c.operation)[c.lang]); diff != "" {
 			t.Errorf("sample of %s in %s (-want +got):\n%s", c.operation, c.lang, diff)
 		}
 	}
-	for _, operation := range []string{"listThings", "createThing", "exportThing", "deleteThing"} {
-		source := sources(t, document, operation)["go"]
-		if tidy, err := format.Source([]byte(source)); err != nil || string(tidy) != source {
-			t.Errorf("the Go of %s is not formatted (%v):\n%s", operation, err, source)
-		}
-	}
 }
 
 func TestAdd_refuses(t *testing.T) {
 	for _, c := range []struct{ old, broken, want string }{
-		{", example: a/b", "", "make the samples of exportThing: the parameter thing_id is required and has no example"},
+		{", example: a/b", "", "make the samples of the SDKs: exportThing: the parameter thing_id is required and has no example"},
 		{"per_page: 25}\n", "limit: 25}\n", `listThings: x-sample: there is no optional parameter "limit"`},
-		{"per_page: 25}\n", "X-Kind: a}\n", `listThings: x-sample: there is no optional parameter "X-Kind"`},
+		{"per_page: 25}\n", "If-None-Match: a}\n", "make the samples of the SDKs: listThings: samples do not know how the SDKs send the header If-None-Match"},
+		{"done: true", "made: true", "make the samples of the SDKs: createThing in Go: ThingCreate has no field for made"},
+		{"done: true", "done: 'true'", "make the samples of the SDKs: createThing in Go: Done: true is no bool"},
+		{"'say \"null\": \"no\"'", "1", "make the samples of the SDKs: createThing in Go: Parts: 1 is no string"},
 	} {
-		err := samples.Add(parse(t, strings.Replace(things, c.old, c.broken, 1)))
+		err := samples.Add(parse(t, strings.Replace(things, c.old, c.broken, 1)), []byte(client))
 		if err == nil || err.Error() != c.want {
 			t.Errorf("Add with %q in the place of %q = %v, want %s", c.broken, c.old, err, c.want)
 		}
@@ -269,7 +279,7 @@ func TestAdd_refuses(t *testing.T) {
 // Samples that are made again take the place of those before.
 func TestAdd_twice(t *testing.T) {
 	document := parse(t, string(gen.YAML))
-	if err := samples.Add(document); err != nil {
+	if err := samples.Add(document, gen.Client); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := document.YAML(); err != nil || !bytes.Equal(got, gen.YAML) {

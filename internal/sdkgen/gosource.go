@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,12 @@ type goType struct {
 	Name      string
 	Doc       string
 	Constants []string
+}
+
+// goTyped is a field of a struct.
+type goTyped struct {
+	Name string
+	Type ast.Expr
 }
 
 // goUnion is a type that is one of several, and that users make.
@@ -100,6 +107,24 @@ func (s *goSource) parameters(function string) (fields []goField, err error) {
 		}
 	}
 	return fields, nil
+}
+
+// field returns the field of a struct that JSON calls by a name; one without a name of its own when there is none.
+func (s *goSource) field(of, name string) (found goTyped) {
+	structure, ok := s.types[of].Type.(*ast.StructType)
+	if !ok {
+		return found
+	}
+	for _, f := range structure.Fields.List {
+		if f.Tag == nil || len(f.Names) != 1 {
+			continue
+		}
+		tag, err := strconv.Unquote(f.Tag.Value)
+		if tagged, _, _ := strings.Cut(reflect.StructTag(tag).Get("json"), ","); err == nil && tagged == name {
+			return goTyped{f.Names[0].Name, f.Type}
+		}
+	}
+	return found
 }
 
 // plain returns the type that an alias stands for, by its name in the SDK.

@@ -24,7 +24,7 @@ func repository(t *testing.T) *yaml.Node {
 
 func TestGenerated(t *testing.T) {
 	root := repository(t)
-	if err := samples.Add(spec.NewDocument(root)); err != nil {
+	if err := samples.Add(spec.NewDocument(root), gen.Client); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
