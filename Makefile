@@ -56,7 +56,7 @@ e2e: tools e2e-tools ## Look at every page in a browser; pictures go to .plotwis
 	@$(GO) test -tags e2e -count=1 -timeout 10m ./internal/e2e
 
 .PHONY: gen
-gen: ## Bundle openapi/ and generate the server's and the client's code
+gen: ## Bundle openapi/, and generate the server's and the client's code and the code samples
 	@$(GO) run ./cmd/bundle openapi gen
 	@$(GO) tool oapi-codegen --config openapi/codegen/server.yaml gen/openapi.yaml
 	@$(GO) tool oapi-codegen --config openapi/codegen/client.yaml gen/openapi.yaml
@@ -88,6 +88,11 @@ test-python: python-tools ## Check and test the Python SDK, and install its whee
 	@cd sdk/python && ../../$(PYTHON)/pytest
 	@cd sdk/python && rm -rf dist && ../../$(PYTHON)/python -m build --quiet --no-isolation --wheel && ../../$(PYTHON)/python tests/install.py dist/*.whl
 
+.PHONY: test-samples
+test-samples: tools python-tools ## Check and run the code samples that need the SDKs for TypeScript and Python, as make test does the others
+	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build
+	@$(GO) test -count=1 ./contracttests/samples -languages typescript,python
+
 .PHONY: lint
 lint: ## Check style and layers
 	@command -v golangci-lint >/dev/null && golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \
@@ -110,7 +115,7 @@ contract-diff: ## List in Markdown what changed in the specification since BASE,
 	@echo "## Webhooks"; $(GO) run $(OASDIFF) changelog bin/diff/base-webhooks.json bin/diff/openapi-webhooks.json --format markdown
 
 .PHONY: check
-check: generated lint test e2e ## All that has to pass before a change goes in
+check: generated lint test test-samples e2e ## All that has to pass before a change goes in
 
 .PHONY: bench
 bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)

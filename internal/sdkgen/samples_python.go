@@ -18,10 +18,10 @@ func pythonSample(c sampleCall) (string, error) {
 		if list, ok := m.value.([]any); ok && len(list) == 1 {
 			m.value = list[0] // which may be given as it is
 		}
-		call.add(pythonName(m.name) + "=", pythonValue(m.value))
+		call.add(pythonName(m.name)+"=", pythonValue(m.value))
 	}
 	for _, m := range c.Body {
-		call.add(pythonName(m.name) + "=", pythonValue(m.value))
+		call.add(pythonName(m.name)+"=", pythonValue(m.value))
 	}
 	kind := c.Method.Result.Kind
 	item := Snake(c.Item)
@@ -57,7 +57,7 @@ func pythonValue(v any) value {
 	case object:
 		made := value{open: "{", shut: "}"}
 		for _, m := range v {
-			made.add(quoted(m.name) + ": ", pythonValue(m.value))
+			made.add(quoted(m.name)+": ", pythonValue(m.value))
 		}
 		return made
 	case []any:

@@ -60,7 +60,7 @@ func typescriptValue(v any) value {
 			if !typescriptName.MatchString(name) {
 				name = quoted(name)
 			}
-			made.add(name + ": ", typescriptValue(m.value))
+			made.add(name+": ", typescriptValue(m.value))
 		}
 		return made
 	case []any:
