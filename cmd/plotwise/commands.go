@@ -48,15 +48,11 @@ that do not exist come with it. Running it again only makes another key.`
 // Run seeds and prints the key.
 func (seedCommand) Run(ctx context.Context, g *globals) error {
 	return g.withDatabase(ctx, func(db *database) error {
-		box, err := g.box(db)
+		key, err := g.seed(ctx, db)
 		if err != nil {
 			return err
 		}
-		key, err := demo.NewSeeder(db.DB, g.outbox(), box, now, newID).Seed(ctx)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("%s=%s\n", keyVariable, key)
+		fmt.Printf("PLOTWISE_API_KEY=%s\n", key)
 		return nil
 	})
 }

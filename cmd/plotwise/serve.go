@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -46,8 +47,8 @@ type serveCommand struct {
 // Help tells what the one-line help leaves out.
 func (serveCommand) Help() string {
 	return `Without PLOTWISE_DATABASE_URL this starts an embedded Postgres, makes a demo organization on the first start, and
-writes its API key to demo.env in the data directory, for shells to read (. .plotwise/demo.env). With it, that database is used as it is: run plotwise migrate
-first. SIGTERM or Ctrl-C lets running requests finish.
+writes its API key and the server's URL to demo.env in the data directory, for shells to read (. .plotwise/demo.env).
+With it, that database is used as it is: run plotwise migrate first. SIGTERM or Ctrl-C lets running requests finish.
 
 A second copy beside the first:
   plotwise serve --addr 127.0.0.1:8090 --admin-addr 127.0.0.1:8091 --data-dir /tmp/second`
@@ -331,20 +332,35 @@ func (g *globals) listenAdmin(admin *http.Server, failed chan<- error) error {
 	return nil
 }
 
+// The lines of demo.env are for shells, whose programs are to see the key and where the server is.
 const (
-	keyVariable = "PLOTWISE_API_KEY"
-	export      = "export " // demo.env is for shells, whose programs are to see the key
+	exportKey = "export PLOTWISE_API_KEY="
+	exportURL = "export PLOTWISE_BASE_URL="
 )
 
-// demoKey returns the demo key, which it makes and keeps in demo.env when there is none that the database knows.
+// demoKey returns the demo key, which it makes when demo.env has none that the database knows, and keeps it there.
 func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (string, error) {
 	file := filepath.Join(dataDir, "demo.env")
 	text, err := os.ReadFile(file) //nolint:gosec // our own directory
-	if key, ok := strings.CutPrefix(strings.TrimSpace(string(text)), export+keyVariable+"="); err == nil && ok {
-		if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key, netip.Addr{}); err == nil {
-			return key, nil
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read the demo key: %w", err)
+	}
+	_, key, _ := strings.Cut(string(text), exportKey)
+	key, _, _ = strings.Cut(key, "\n")
+	if _, err := apikeys.NewService(db.DB, now, newID).Authenticate(ctx, key, netip.Addr{}); err != nil {
+		if key, err = g.seed(ctx, db); err != nil {
+			return "", err
 		}
 	}
+	lines := exportKey + key + "\n" + exportURL + g.config.PublicURL + "\n"
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		return "", fmt.Errorf("keep the demo key: %w", err)
+	}
+	return key, nil
+}
+
+// seed makes the demo organization, and returns its key.
+func (g *globals) seed(ctx context.Context, db *database) (string, error) {
 	box, err := g.box(db)
 	if err != nil {
 		return "", err
@@ -352,9 +368,6 @@ func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (st
 	key, err := demo.NewSeeder(db.DB, g.outbox(), box, now, newID).Seed(ctx)
 	if err != nil {
 		return "", fmt.Errorf("make the demo organization: %w", err)
-	}
-	if err := os.WriteFile(file, []byte(export+keyVariable+"="+key+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("keep the demo key: %w", err)
 	}
 	return key, nil
 }

@@ -202,6 +202,7 @@ func TestNew_tables(t *testing.T) {
 		"/docs/guides/permissions":     {`<a href="/docs/reference/createAPIKey"><code>POST /v1/api-keys</code></a></td>` + "\n<td><code>admin</code>", `<code>GET /v1/me</code></a></td>` + "\n<td>any key"},
 		"/docs/reference/createAPIKey": {"<p>1 to 100 characters · more than white space</p>"},
 		"/docs/guides/configuration":   {"<td><code>PLOTWISE_<wbr>LOCK_<wbr>TIMEOUT</code></td>\n<td><code>5s</code></td>\n<td>Time that a statement may wait for a lock.</td>"},
+		"/docs/guides/sdks":            {`ListAll</span>`, `console</span>`, `print</span>`},
 	} {
 		body := ask(h, http.MethodGet, path).Body.String()
 		for _, w := range want {

@@ -48,7 +48,11 @@ func (s *site) readGuides(document *spec.Document) error {
 	if err != nil {
 		return err
 	}
-	byGroup, made := map[string][]*guide{}, tables(document)
+	made, err := tables(document)
+	if err != nil {
+		return err
+	}
+	byGroup := map[string][]*guide{}
 	for _, name := range names {
 		text, err := files.ReadFile(name)
 		if err != nil {
@@ -109,7 +113,7 @@ func (s *site) local(text string) string { return strings.ReplaceAll(text, produ
 
 var inclusion = regexp.MustCompile(`(?m)^<<< (\S+)\n`)
 
-// include puts files below this directory, and tables by their names, in the place of the lines that name them.
+// include puts files below this directory, and tables and samples by their names, in the place of the lines that name them.
 func include(text string, tables map[string]string) (string, error) {
 	var missing error
 	text = inclusion.ReplaceAllStringFunc(text, func(line string) string {

@@ -14,7 +14,7 @@ import (
 
 // foreign are the addresses elsewhere that pages may lead to. Nothing is loaded from there.
 var foreign = []string{
-	"https://jqlang.org", "https://www.python-httpx.org", "https://openapi-generator.tech", "https://github.com/oapi-codegen/oapi-codegen", "https://www.rfc-editor.org/rfc/rfc6901",
+	"https://jqlang.org", "https://openapi-generator.tech", "https://www.rfc-editor.org/rfc/rfc6901",
 	"https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/", "https://www.standardwebhooks.com", "https://permitdata.org",
 	"https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
 }

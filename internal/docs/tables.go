@@ -9,10 +9,20 @@ import (
 	"github.com/plotwise/plotwise/internal/spec"
 )
 
-// tables returns the tables, in Markdown, that guides place by a line such as <<< configuration: what the program says of
-// itself.
-func tables(document *spec.Document) map[string]string {
-	return map[string]string{"configuration": configuration(), "permissions": permissions(document)}
+// tables returns what guides place by a line such as <<< configuration: tables in Markdown, of what the program says of
+// itself, and the specification's samples, such as samples/listPermits/python.
+func tables(document *spec.Document) (map[string]string, error) {
+	entries, err := document.Entries()
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]string{"configuration": configuration(), "permissions": permissions(document)}
+	for _, e := range entries {
+		for _, sample := range e.Samples {
+			made["samples/"+e.ID+"/"+sample.Lang] = sample.Source
+		}
+	}
+	return made, nil
 }
 
 func configuration() string {

@@ -47,8 +47,8 @@ func TestAlone(t *testing.T) {
 		if _, err := exec.LookPath(shell); err != nil {
 			continue
 		}
-		if out, _ := run(shell, "-c", `. data/demo.env && sh -c 'echo "$PLOTWISE_API_KEY"'`); !strings.HasPrefix(out, "pw_live_") {
-			t.Errorf("after . demo.env, a program of %s has the key %q", shell, out)
+		if out, _ := run(shell, "-c", `. data/demo.env && sh -c 'echo "$PLOTWISE_API_KEY $PLOTWISE_BASE_URL"'`); !strings.HasPrefix(out, "pw_live_") || !strings.HasSuffix(out, " "+s.url+"\n") {
+			t.Errorf("after . demo.env, a program of %s has the key and the URL %q, want one of %s", shell, out, s.url)
 		}
 	}
 	listen := exec.CommandContext(t.Context(), binary, "listen", "--forward-to", "localhost:1")

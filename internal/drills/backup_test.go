@@ -3,24 +3,17 @@ package drills
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/signature"
 )
 
-// prepare does what two of the guides need, and returns what is to be looked at afterwards.
+// prepare does what a guide needs, and returns what is to be looked at afterwards.
 func (r *reader) prepare(t *testing.T, slug string) (finish func()) {
 	t.Helper()
-	switch slug {
-	case "backup":
+	if slug == "backup" {
 		return r.prepareBackup(t)
-	case "sdks":
-		return func() { r.runClient(t) }
 	}
 	return func() {}
 }
@@ -102,24 +95,5 @@ func (r *reader) testWebhook(t *testing.T, p *process, webhook string, secret si
 	}
 	if err := signature.Verify([]signature.Secret{secret}, took.header, took.body, time.Now(), signature.Tolerance); err != nil {
 		t.Errorf("what the restored server sent does not verify: %v", err)
-	}
-}
-
-// runClient runs the program that the guide shows, on the reader's server.
-func (r *reader) runClient(t *testing.T) {
-	t.Helper()
-	text, err := os.ReadFile("../docs/examples/client/main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(r.directory, "main.go")
-	if err := os.WriteFile(file, []byte(r.here(string(text))), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	program := exec.CommandContext(t.Context(), "go", "run", file)
-	program.Env = environ("PLOTWISE_API_KEY=" + r.demo.key)
-	out, err := program.CombinedOutput()
-	if lines := strings.Count(string(out), "\n"); err != nil || lines != 40 || !strings.Contains(string(out), "BLD-26-0521670 In Review\n") {
-		t.Errorf("the program ended with %v and printed %d lines, want the 40 permits of the watchlist:\n%s", err, lines, out)
 	}
 }

@@ -1,5 +1,5 @@
 // Package sdkgen makes what the SDKs have from the specification: their resources and methods, the codes of errors, the
-// types of events. Each language has templates of its own; what they say of the API is the same.
+// types of events; and samples that call them. Each language has templates of its own; what they say of the API is the same.
 package sdkgen
 
 import (
