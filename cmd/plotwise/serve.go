@@ -353,7 +353,7 @@ func (g *globals) demoKey(ctx context.Context, db *database, dataDir string) (st
 		}
 	}
 	lines := exportKey + key + "\n" + exportURL + g.config.PublicURL + "\n"
-	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil { //nolint:gosec // our own directory
 		return "", fmt.Errorf("keep the demo key: %w", err)
 	}
 	return key, nil

@@ -26,6 +26,7 @@ var languages = map[string]language{"bash": bash, "go": compiled, "typescript": 
 
 func bash(_ *testing.T, _ []job, env []string) runner {
 	return func(t *testing.T, j job, dir string) ([]byte, error) {
+		t.Helper()
 		command := exec.CommandContext(t.Context(), "bash", "-c", j.source)
 		command.Dir, command.Env = dir, env
 		return command.CombinedOutput()
@@ -53,6 +54,7 @@ func compiled(t *testing.T, jobs []job, env []string) runner {
 	check(t, dir, []string{"GOFLAGS=-mod=mod", "GOWORK=off"}, "go", "vet", "./as_is/...")
 	check(t, dir, []string{"GOFLAGS=-mod=mod", "GOWORK=off"}, "go", "build", "-o", "run", ".")
 	return func(t *testing.T, j job, at string) ([]byte, error) {
+		t.Helper()
 		command := exec.CommandContext(t.Context(), filepath.Join(dir, "run"), j.entry.ID)
 		command.Dir, command.Env = at, env
 		return command.CombinedOutput()

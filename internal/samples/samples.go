@@ -31,8 +31,8 @@ type parameter struct {
 	Values []string
 }
 
-// Add gives every operation of the document its samples: for curl, and for the SDKs. client is the source code of package
-// client, which the SDK for Go has its types from.
+// Add gives every operation of the document its samples: for curl, and for the SDKs. The last argument is the source code
+// of package client, which the SDK for Go has its types from.
 func Add(document *spec.Document, client []byte) error {
 	entries, err := document.Entries()
 	if err != nil {

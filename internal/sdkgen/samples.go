@@ -19,7 +19,7 @@ var sampleFiles embed.FS
 var sampleTemplates = template.Must(template.ParseFS(sampleFiles, "samples/*.tmpl"))
 
 // Samples returns programs that call each operation by the SDKs, by the operation's name: in Go, TypeScript and Python.
-// client is the source code of package client.
+// The last argument is the source code of package client.
 func Samples(document *spec.Document, client []byte) (map[string][]spec.Sample, error) {
 	api, err := NewAPI(document)
 	if err != nil {
