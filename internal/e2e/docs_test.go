@@ -118,7 +118,7 @@ func TestDocs_languages(t *testing.T) {
 	}
 	b.do("copy it", chromedp.Click(chromedp.CSS(`.tabs figure.code:not([hidden]) .copy`)))
 	b.shows("Copied")
-	if got := b.clipboard(); !strings.Contains(got, "await fetch(") {
+	if got := b.clipboard(); !strings.Contains(got, "new Plotwise()") {
 		t.Errorf("Copy puts %q into the clipboard, want the TypeScript", got)
 	}
 }
@@ -171,7 +171,7 @@ func TestDocs_try_samples(t *testing.T) {
 	b := open(t)
 	b.visit("/docs/reference#/permits/listPermits")
 	b.until("the samples are there", `document.querySelectorAll('.samples-of-code [role=tab]').length === 4`)
-	for language, want := range map[string]string{"curl": "curl ", "Go": "package main", "TypeScript": "await fetch(", "Python": "httpx"} {
+	for language, want := range map[string]string{"curl": "curl ", "Go": "plotwise.NewClient()", "TypeScript": "new Plotwise()", "Python": "client = Plotwise()"} {
 		b.press(language)
 		b.until("the code is in "+language, `document.querySelector('.samples-of-code pre').textContent.includes(`+quote(want)+`)`)
 	}
