@@ -70,9 +70,6 @@ func (p *portal) newKey(v *visit) error {
 
 func (p *portal) createKey(v *visit) error {
 	form := view{Title: "Create an API key", Tab: tabKeys}
-	if err := v.r.ParseForm(); err != nil {
-		return problem.New(problem.Invalid, "malformed_body", "The form cannot be read.")
-	}
 	k, err := p.keyOf(v.r.PostForm)
 	if err != nil {
 		return p.again(v, err, "key-new", form)

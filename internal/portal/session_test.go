@@ -411,6 +411,25 @@ func TestInvite(t *testing.T) {
 	w.browser(t).post(t, "/settings/link/"+old).has(t, 410)
 }
 
+// What is no text is refused before it comes to the database.
+func TestForm_unreadable(t *testing.T) {
+	w := newWorld(t)
+	b := w.as(t, owner)
+	for _, text := range []string{"\xff", "a\x00b"} {
+		const said = "What your browser sent cannot be read."
+		escaped := url.QueryEscape(text)
+		w.browser(t).signIn(t, text, password).has(t, 400, said)
+		b.get(t, eventsPath+"?type="+escaped).has(t, 400, said)
+		b.get(t, keysPage+"?cursor="+escaped).has(t, 400, said)
+		b.post(t, keysPage, "name", text, "permissions", "read").has(t, 400, said)
+		b.post(t, "/settings/organization/members", "name", text, "email", "new@example.com", "role", "admin").has(t, 400, said)
+	}
+	b.get(t, keysPage+"?state=%zz").has(t, 400)
+	if n := w.count(t, "select count(*) from audit_log"); n != 0 {
+		t.Errorf("%d changes were made", n)
+	}
+}
+
 func TestFailure(t *testing.T) {
 	w := newWorld(t)
 	w.browser(t).get(t, "/settings/nowhere").has(t, 404, "There is no such page.", "Sign in")

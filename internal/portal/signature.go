@@ -72,9 +72,6 @@ func (p *portal) debugSignature(v *visit) error {
 		return err
 	}
 	page := view{Title: signatureTitle, Tab: tabSignature, Body: shown}
-	if err := v.r.ParseForm(); err != nil {
-		return errForm
-	}
 	form := v.r.PostForm
 	if err := tooLong(form); err != nil {
 		return p.again(v, err, "signature", page)

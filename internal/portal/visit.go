@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -59,12 +60,31 @@ func (p *portal) anybody(h handler) http.Handler {
 		v := &visit{w: w, r: r, loaded: true}
 		err := p.recognize(v) //nolint:contextcheck // the visit has it
 		if err == nil {
+			err = readForm(r)
+		}
+		if err == nil {
 			err = h(v)
 		}
 		if err != nil {
 			p.fail(v, err) //nolint:contextcheck // the visit has it
 		}
 	})
+}
+
+// readForm reads the query and the form of a request. It refuses what Postgres keeps in no text.
+func readForm(r *http.Request) error {
+	unreadable := problem.New(problem.Invalid, "malformed_form", "What your browser sent cannot be read.")
+	if err := r.ParseForm(); err != nil {
+		return unreadable
+	}
+	for _, texts := range r.Form {
+		for _, text := range texts {
+			if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+				return unreadable
+			}
+		}
+	}
+	return nil
 }
 
 // members serves those who have signed in and belong to an organization.

@@ -206,9 +206,6 @@ func (p *portal) webhookAgain(v *visit, err error, f webhookForm, kept []string)
 }
 
 func (p *portal) createWebhook(v *visit) error {
-	if err := v.r.ParseForm(); err != nil {
-		return errForm
-	}
 	form := v.r.PostForm
 	headers, err := headersOf(form, nil)
 	c := webhooks.Create{
@@ -234,8 +231,6 @@ func (p *portal) createWebhook(v *visit) error {
 	}
 	return p.done(v, webhookPath(made.ID), "The webhook is added. Reveal its secret for your endpoint, and send it a test event.")
 }
-
-var errForm = problem.New(problem.Invalid, "malformed_body", "The form cannot be read.")
 
 // headersOf reads the headers of a form: one without a value keeps the one that is stored. The result is never nil.
 func headersOf(form url.Values, stored map[string]string) (map[string]string, error) {
@@ -283,9 +278,6 @@ func (p *portal) editWebhook(v *visit) error {
 }
 
 func (p *portal) updateWebhook(v *visit) error {
-	if err := v.r.ParseForm(); err != nil {
-		return errForm
-	}
 	w, err := p.pathWebhook(v)
 	if err != nil {
 		return err
