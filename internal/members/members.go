@@ -72,7 +72,8 @@ func (s *Service) Add(ctx context.Context, organization uuid.UUID, m Member) (Me
 // check returns what is wrong with a member.
 func (m Member) check() []problem.Detail {
 	var details []problem.Detail
-	if parsed, err := mail.ParseAddress(m.Email); err != nil || parsed.Address != m.Email || len(m.Email) > 254 { // RFC 5321 §4.5.3.1
+	parsed, err := mail.ParseAddress(m.Email)
+	if err != nil || parsed.Address != m.Email || len(m.Email) > 254 || strings.ContainsFunc(m.Email, isForeignCapital) { // RFC 5321 §4.5.3.1
 		details = append(details, problem.Detail{Pointer: "/email", Code: "email", Message: "must be an e-mail address such as name@example.com"})
 	}
 	if n := utf8.RuneCountInString(m.Name); n < 1 || n > 200 || strings.ContainsFunc(m.Name, unicode.IsControl) {
@@ -80,6 +81,10 @@ func (m Member) check() []problem.Detail {
 	}
 	return details
 }
+
+// isForeignCapital reports whether a letter beyond ASCII has another one for its small letter. By locale databases know that or
+// do not, so that an address with one (K, the sign of Kelvin) would be another's to the program alone.
+func isForeignCapital(r rune) bool { return r > unicode.MaxASCII && unicode.ToLower(r) != r }
 
 // seat keeps others from taking a seat until the transaction ends, and returns seat_limit_reached when none is left.
 func seat(ctx context.Context, tx *postgres.Tx, organization uuid.UUID) error {

@@ -168,6 +168,8 @@ func TestService_Add_refuses(t *testing.T) {
 		{"a@example.com, b@example.com", "A", email},
 		{"zoe@example.com\nBcc: x@example.com", "A", email},
 		{strings.Repeat("a", 243) + "@example.com", "A", email},
+		{"\u212aevin@example.com", "A", email}, // Kelvin's sign, whose small letter is k
+		{"É@example.com", "A", email},
 		{"zoe@example.com", "", name},
 		{"zoe@example.com", " \t", name},
 		{"zoe@example.com", "Zoe\nBcc: x@example.com", name},
@@ -182,6 +184,6 @@ func TestService_Add_refuses(t *testing.T) {
 	checkProblem(t, "Add to no organization", err, problem.Missing("organization"))
 	w.check(t, "after the refusals", w.organization)
 	long := named("a")
-	long.Email, long.Name = strings.Repeat("a", 242)+"@example.com", strings.Repeat("é", 200)
+	long.Email, long.Name = strings.Repeat("a", 240)+"é@example.com", strings.Repeat("é", 200)
 	w.check(t, "the longest", w.organization, w.add(t, w.organization, long))
 }
