@@ -148,11 +148,14 @@ func (p *portal) delivery(v *visit) error {
 }
 
 func (p *portal) deliveryPage(v *visit, d deliveries.Detail) (view, error) {
+	for i := range d.Log {
+		d.Log[i].URL = v.urlFor(d.Log[i].URL)
+	}
 	attempt, err := newAttemptPage(d, wholeNumber(v.r.URL.Query().Get("attempt")))
 	if err != nil {
 		return view{}, err
 	}
-	w, err := p.Webhooks.Get(v.ctx(), v.organizationID(), d.WebhookID)
+	w, err := p.findWebhook(v, d.WebhookID)
 	var missing *problem.Error
 	switch {
 	case err == nil:

@@ -165,7 +165,7 @@ func (p *portal) event(v *visit) error {
 	return p.show(v, "event", view{Title: found.Type, Tab: tabEvents, Body: shown})
 }
 
-// sentOf returns which webhooks are told of an event. The paths of their URLs may be secrets, so members see the hosts.
+// sentOf returns which webhooks are told of an event.
 func (p *portal) sentOf(v *visit, event uuid.UUID) ([]sent, error) {
 	found, err := p.Deliveries.OfEvent(v.ctx(), v.organizationID(), event)
 	if err != nil {
@@ -173,14 +173,7 @@ func (p *portal) sentOf(v *visit, event uuid.UUID) ([]sent, error) {
 	}
 	var list []sent
 	for _, d := range found {
-		to := d.URL
-		if u, err := url.Parse(to); !v.Current.Manages() {
-			to = ""
-			if err == nil {
-				to = u.Host
-			}
-		}
-		list = append(list, sent{Sent: d, To: to})
+		list = append(list, sent{Sent: d, To: v.urlFor(d.URL)})
 	}
 	return list, nil
 }

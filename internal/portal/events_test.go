@@ -121,7 +121,7 @@ func TestEvent(t *testing.T) {
 		"{\n  &#34;event&#34;: &#34;permit.status_changed&#34;,\n", "    &#34;previous_status&#34;: &#34;Pending&#34;")
 	a.lacks(t, "<script>alert")
 	a = w.as(t, member).get(t, path)
-	a.has(t, 200, ">hooks.example.com</a>")
+	a.has(t, 200, ">https://hooks.example.com/…</a>")
 	a.lacks(t, "token")
 	for _, at := range []string{path, eventsPath + "/evt_00000000000000000000000000", eventsPath + "/nonsense"} {
 		w.as(t, other).get(t, at).has(t, 404, "There is no such event.")

@@ -77,7 +77,7 @@ func (p *portal) webhooks(v *visit) error {
 	if err != nil {
 		return err
 	}
-	items, err := p.withHealth(v, found...)
+	items, err := p.withHealth(v, v.hideSome(found)...)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,33 @@ func called(w webhooks.Webhook) string {
 
 // pathWebhook returns the webhook that the path names.
 func (p *portal) pathWebhook(v *visit) (webhooks.Webhook, error) {
-	return p.Webhooks.Get(v.ctx(), v.organizationID(), id.UUID(id.Webhook, v.r.PathValue("id")))
+	return p.findWebhook(v, id.UUID(id.Webhook, v.r.PathValue("id")))
+}
+
+func (p *portal) findWebhook(v *visit, webhook uuid.UUID) (webhooks.Webhook, error) {
+	w, err := p.Webhooks.Get(v.ctx(), v.organizationID(), webhook)
+	w.URL = v.urlFor(w.URL)
+	return w, err
+}
+
+func (v *visit) hideSome(found []webhooks.Webhook) []webhooks.Webhook {
+	for i := range found {
+		found[i].URL = v.urlFor(found[i].URL)
+	}
+	return found
+}
+
+// urlFor returns the URL of a webhook as far as the visitor may see it: what follows the host may be a secret, so that is for
+// owners and admins.
+func (v *visit) urlFor(text string) string {
+	u, err := url.Parse(text)
+	if v.Current.Manages() || err == nil && u.RequestURI() == "/" {
+		return text
+	}
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + "/…"
 }
 
 // mostWebhooks is how many webhooks a page offers to choose from.
@@ -129,7 +155,7 @@ const mostWebhooks = 100
 func (p *portal) choices(v *visit) ([]webhooks.Webhook, error) {
 	most := int32(mostWebhooks)
 	found, _, err := p.Webhooks.List(v.ctx(), v.organizationID(), page.Query{PerPage: &most})
-	return found, err
+	return v.hideSome(found), err
 }
 
 // webhookForm is the page that makes or changes a webhook.
