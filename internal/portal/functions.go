@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"crypto/rand"
 	"html/template"
 	"net/url"
 	"slices"
@@ -23,6 +24,7 @@ func (p *portal) functions() template.FuncMap {
 		"number":       number,
 		"has":          func(form url.Values, name, value string) bool { return slices.Contains(form[name], value) },
 		"join":         strings.Join,
+		"token":        rand.Text,
 		"minute":       func(at time.Time) string { return at.UTC().Format("Jan 2, 15:04 UTC") },
 		"plus":         func(a, b int64) int64 { return a + b },
 		"hundreds":     func(n *int) int { return *n / 100 },

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ import (
 
 // tabKeys is the tab of API keys.
 const tabKeys = "keys"
+
+const keysPath = "/settings/developers/keys"
 
 // keyPage is a key that has just got its secret, which is shown this once.
 type keyPage struct {
@@ -77,9 +80,15 @@ func (p *portal) createKey(v *visit) error {
 	k.OrganizationID = v.organizationID()
 	var clear string
 	err = p.write(v, "createAPIKey", func(ctx context.Context) (err error) {
+		if err := p.once(ctx, v); err != nil {
+			return err
+		}
 		k, clear, err = p.Keys.Create(ctx, k)
 		return err
 	})
+	if errors.Is(err, errSent) {
+		return p.done(v, keysPath, sentBefore+" If you did not copy the key, revoke it and create another.")
+	}
 	if err != nil {
 		return p.again(v, err, "key-new", form)
 	}
@@ -123,9 +132,15 @@ func (p *portal) rotateKey(v *visit) error {
 	var k apikeys.Key
 	var clear string
 	err := p.write(v, "rotateAPIKey", func(ctx context.Context) (err error) {
+		if err := p.once(ctx, v); err != nil {
+			return err
+		}
 		k, clear, err = p.Keys.Rotate(ctx, v.organizationID(), id.UUID(id.APIKey, v.r.PathValue("id")), 24*time.Hour)
 		return err
 	})
+	if errors.Is(err, errSent) {
+		return p.done(v, keysPath, sentBefore+" If you did not copy the new secret, rotate the key once more.")
+	}
 	if err != nil {
 		return err
 	}
@@ -149,5 +164,5 @@ func (p *portal) revokeKey(v *visit) error {
 	if err != nil {
 		return p.again(v, err, "key-revoke", view{Title: "Revoke an API key", Tab: tabKeys, Body: k})
 	}
-	return p.done(v, "/settings/developers/keys", "“"+k.Name+"” is revoked: requests with it are refused.")
+	return p.done(v, keysPath, "“"+k.Name+"” is revoked: requests with it are refused.")
 }

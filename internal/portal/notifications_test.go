@@ -39,7 +39,7 @@ func TestNotifications(t *testing.T) {
 	a = b.get(t, notificationsPath)
 	a.has(t, 200, "The webhook at hooks.example.com is failing", "status 503", "/settings/developers/webhooks/"+id.Format(id.Webhook, hook), `<span class="badge">2<span class="unseen"> unread</span></span>`)
 	a.lacks(t, "<b>")
-	b.get(t, keysPage).has(t, 200, `<span class="badge">2<`) // on every page
+	b.get(t, keysPath).has(t, 200, `<span class="badge">2<`) // on every page
 
 	found, _, err := w.Notifications.List(t.Context(), w.palmetto, "", page.Query{})
 	if err != nil {
@@ -87,7 +87,7 @@ func TestNotifications_refused(t *testing.T) {
 	b := w.as(t, member)
 	b.get(t, notificationsPath).has(t, 403, "This takes an owner or an admin")
 	b.post(t, path).has(t, 403, "This takes an owner or an admin")
-	b.get(t, keysPage).lacks(t, notificationsPath, `class="badge"`)
+	b.get(t, keysPath).lacks(t, notificationsPath, `class="badge"`)
 	w.as(t, other).post(t, path).has(t, 404, "There is no such notification.")
 	if n := w.count(t, "select count(*) from notifications where read_at is null"); n != 1 {
 		t.Errorf("%d are unread, want 1", n)

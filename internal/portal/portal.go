@@ -21,6 +21,7 @@ import (
 	"github.com/plotwise/plotwise/internal/audit"
 	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/idempotency"
 	"github.com/plotwise/plotwise/internal/members"
 	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
@@ -65,6 +66,7 @@ type portal struct {
 	operations map[string]*validation.Operation
 	attempts   *ratelimit.Memory // to sign in
 	audit      *audit.Log
+	sent       *idempotency.Keys // of forms
 	templates  map[string]*template.Template // by the name of the page
 	files      map[string]*web.File
 }
@@ -82,7 +84,8 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	p := &portal{
-		Options: o, operations: document.Operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID), files: map[string]*web.File{},
+		Options: o, operations: document.Operations, attempts: ratelimit.NewMemory(o.Now), audit: audit.NewLog(o.Now, o.NewID),
+		sent: idempotency.NewKeys(o.Now), files: map[string]*web.File{},
 	}
 	p.sessions = p.newSessions()
 	if err := p.parseTemplates(); err != nil {

@@ -89,7 +89,7 @@ func TestRoutes_crossOrigin(t *testing.T) {
 	if n := w.count(t, "select count(*) from audit_log"); n != 0 {
 		t.Errorf("%d changes were made", n)
 	}
-	b.get(t, keysPage).has(t, 200, owner) // still signed in
+	b.get(t, keysPath).has(t, 200, owner) // still signed in
 	b.do(t, http.MethodPost, "/settings/sign-out", nil, http.Header{"Origin": {w.PublicURL}}).leads(t, "/settings/sign-in")
 }
 

@@ -15,7 +15,6 @@ import (
 const (
 	password = "correct horse battery"
 	settings = "/settings/developers"
-	keysPage = "/settings/developers/keys"
 )
 
 func (w *world) setPassword(t *testing.T, email, text string) {
@@ -59,14 +58,14 @@ func TestSignIn(t *testing.T) {
 	w := newWorld(t)
 	w.setPassword(t, owner, password)
 	b := w.browser(t)
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 	b.get(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys").has(t, 200, `name="to" value="/settings/developers/keys"`)
-	b.post(t, "/settings/sign-in", "email", "  OWNER@palmetto.example ", "password", password, "to", keysPage).leads(t, keysPage)
-	b.get(t, keysPage).has(t, 200, "API keys", owner)
+	b.post(t, "/settings/sign-in", "email", "  OWNER@palmetto.example ", "password", password, "to", keysPath).leads(t, keysPath)
+	b.get(t, keysPath).has(t, 200, "API keys", owner)
 	b.get(t, "/settings/sign-in").leads(t, settings)
 	b.get(t, "/settings/").leads(t, settings)
 	w.now = w.now.Add(time.Second)
-	if a := b.do(t, http.MethodHead, keysPage, nil, nil); a.Status != 200 {
+	if a := b.do(t, http.MethodHead, keysPath, nil, nil); a.Status != 200 {
 		t.Errorf("HEAD: %d, want 200", a.Status)
 	}
 }
@@ -81,7 +80,7 @@ func TestSignIn_wrong(t *testing.T) {
 		a := b.signIn(t, pair[0], pair[1])
 		a.has(t, 401, "The e-mail address or the password is wrong.")
 		said = append(said, strings.ReplaceAll(a.Body, pair[0], "ADDRESS"))
-		b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+		b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 		if strings.Contains(a.Body, `value="wrong"`) {
 			t.Errorf("the page repeats the password: %s", a.Body)
 		}
@@ -162,13 +161,13 @@ func TestLink_once(t *testing.T) {
 	for range 3 { // as mail programs do
 		b.get(t, path).has(t, 200, "This link lets <strong>"+owner+"</strong> in, once.")
 	}
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 	b.post(t, path).leads(t, "/settings/password")
-	b.get(t, keysPage).has(t, 200, owner)
+	b.get(t, keysPath).has(t, 200, owner)
 	c := w.browser(t)
 	c.get(t, path).has(t, 410, "This link was used already")
 	c.post(t, path).has(t, 410, "This link was used already")
-	c.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	c.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestLink_over(t *testing.T) {
@@ -226,7 +225,7 @@ func TestSession_fixation(t *testing.T) {
 	}
 	thief := w.browser(t)
 	thief.setCookie(t, "planted")
-	thief.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	thief.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 
 	before := b.cookie(t) // the thief's own session, say
 	b.signIn(t, owner, password).leads(t, settings)
@@ -234,7 +233,7 @@ func TestSession_fixation(t *testing.T) {
 		t.Error("signing in keeps the token")
 	}
 	thief.setCookie(t, before)
-	thief.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	thief.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestSession_storedUnderHash(t *testing.T) {
@@ -249,7 +248,7 @@ func TestSession_storedUnderHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	thief.setCookie(t, hash)
-	thief.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	thief.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestSignOut(t *testing.T) {
@@ -261,7 +260,7 @@ func TestSignOut(t *testing.T) {
 		t.Error("the browser still has the cookie")
 	}
 	b.setCookie(t, token)
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 	b.get(t, "/settings/sign-out").has(t, 404)
 }
 
@@ -282,7 +281,7 @@ func TestSignOut_meanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.setCookie(t, token)
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestPassword_endsOtherSessions(t *testing.T) {
@@ -294,12 +293,12 @@ func TestPassword_endsOtherSessions(t *testing.T) {
 	if b.cookie(t) == token {
 		t.Error("the token stays the same")
 	}
-	b.get(t, keysPage).has(t, 200, "Your password is set. It ended your other sessions.")
-	b.get(t, keysPage).lacks(t, "Your password is set.")
-	elsewhere.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
-	colleague.get(t, keysPage).has(t, 200, admin)
+	b.get(t, keysPath).has(t, 200, "Your password is set. It ended your other sessions.")
+	b.get(t, keysPath).lacks(t, "Your password is set.")
+	elsewhere.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	colleague.get(t, keysPath).has(t, 200, admin)
 	elsewhere.setCookie(t, token)
-	elsewhere.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	elsewhere.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestPassword_asksForTheOldOne(t *testing.T) {
@@ -329,16 +328,16 @@ func TestPassword_asksForTheOldOne(t *testing.T) {
 func TestMember_removed(t *testing.T) {
 	w := newWorld(t)
 	b, both := w.as(t, owner), w.as(t, both)
-	b.get(t, keysPage).has(t, 200)
-	both.get(t, keysPage).has(t, 200, "Live Oak Homes")
+	b.get(t, keysPath).has(t, 200)
+	both.get(t, keysPath).has(t, 200, "Live Oak Homes")
 	w.exec(t, "delete from members where organization_id = $1 and email = $2", w.palmetto, owner)
 	w.exec(t, "delete from members where organization_id = $1 and email = 'both@example.com'", w.palmetto)
 	token := b.cookie(t)
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
-	both.get(t, keysPage).lacks(t, "Palmetto Builders")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	both.get(t, keysPath).lacks(t, "Palmetto Builders")
 	w.join(t, w.palmetto, owner, members.Owner) // a session that is over stays so
 	b.setCookie(t, token)
-	b.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	b.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 }
 
 func TestCookie(t *testing.T) {
@@ -359,17 +358,41 @@ func TestCookie(t *testing.T) {
 func TestSwitch(t *testing.T) {
 	w := newWorld(t)
 	b := w.as(t, both)
-	b.get(t, keysPage).has(t, 200, `<span class="name">Live Oak Homes</span>`, "Switch to")
+	b.get(t, keysPath).has(t, 200, `<span class="name">Live Oak Homes</span>`, "Switch to")
 	b.post(t, "/settings/switch", "organization", id.Format(id.Organization, w.palmetto)).leads(t, settings)
-	b.get(t, keysPage).has(t, 200, `<span class="name">Palmetto Builders</span>`, "/settings/developers/keys/new")
+	b.get(t, keysPath).has(t, 200, `<span class="name">Palmetto Builders</span>`, "/settings/developers/keys/new")
 
 	c := w.as(t, owner)
 	c.post(t, "/settings/switch", "organization", id.Format(id.Organization, w.liveOak)).has(t, 404)
 	c.post(t, "/settings/switch", "organization", "").has(t, 404)
-	c.get(t, keysPage).has(t, 200, `<span class="name">Palmetto Builders</span>`)
+	c.get(t, keysPath).has(t, 200, `<span class="name">Palmetto Builders</span>`)
 
 	w.exec(t, "delete from members where organization_id = $1 and email = $2", w.palmetto, "both@example.com")
-	b.get(t, keysPage).has(t, 200, `<span class="name">Live Oak Homes</span>`)
+	b.get(t, keysPath).has(t, 200, `<span class="name">Live Oak Homes</span>`)
+}
+
+// A page that was opened for one organization changes nothing of another.
+func TestSwitch_meanwhile(t *testing.T) {
+	w := newWorld(t)
+	const support = "support@example.com"
+	w.join(t, w.palmetto, support, members.Admin)
+	w.join(t, w.liveOak, support, members.Admin)
+	b := w.as(t, support)
+	of := id.Format(id.Organization, w.liveOak)
+	for _, page := range []string{"/settings/organization", keysPath + "/new", "/settings/developers/webhooks/new"} {
+		b.get(t, page).has(t, 200, `<input type="hidden" name="organization" value="`+of+`">`)
+	}
+	b.post(t, "/settings/switch", "organization", id.Format(id.Organization, w.palmetto)).leads(t, settings)
+	for path, form := range map[string][]string{
+		"/settings/organization/members": {"name", "New", "email", "new@example.com", "role", "admin"},
+		keysPath:                         {"name", "CRM", "permissions", "read", "once", "a"},
+		"/settings/developers/webhooks":  {"url", "https://hooks.example.com/in", "event_types", "permit.status_changed"},
+	} {
+		b.post(t, path, append(form, "organization", of)...).has(t, 409, "You have switched to Palmetto Builders since that page was opened")
+	}
+	if n := w.count(t, "select count(*) from audit_log"); n != 0 {
+		t.Errorf("%d changes were made", n)
+	}
 }
 
 // An organization's own people let somebody in to their own organization, and as nobody whom another one trusts.
@@ -387,7 +410,7 @@ func TestInvite(t *testing.T) {
 	_, link, _ := strings.Cut(a.Body, w.PublicURL+"/settings/link/")
 	newcomer := w.browser(t)
 	newcomer.post(t, "/settings/link/"+link[:26]).leads(t, "/settings/password")
-	newcomer.get(t, keysPage).has(t, 200, "new@example.com", "Palmetto Builders")
+	newcomer.get(t, keysPath).has(t, 200, "new@example.com", "Palmetto Builders")
 	w.now = w.now.Add(time.Minute)
 	newcomer.post(t, "/settings/password", "password", password).leads(t, settings)
 
@@ -400,13 +423,13 @@ func TestInvite(t *testing.T) {
 	if n := w.count(t, "select count(*) from members where organization_id = $1", w.liveOak); n != 2 {
 		t.Errorf("%d members, want 2", n)
 	}
-	newcomer.get(t, keysPage).has(t, 200) // and none of this ended anything
+	newcomer.get(t, keysPath).has(t, 200) // and none of this ended anything
 
 	w.exec(t, "delete from members where email = 'new@example.com'") // then another organization trusts that address anew
 	old := w.link(t, "new@example.com")
 	w.now = w.now.Add(time.Minute)
 	invite(w.as(t, other), "new@example.com").has(t, 200, "is a member now")
-	newcomer.get(t, keysPage).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
+	newcomer.get(t, keysPath).leads(t, "/settings/sign-in?to=%2Fsettings%2Fdevelopers%2Fkeys")
 	w.browser(t).signIn(t, "new@example.com", password).has(t, 401)
 	w.browser(t).post(t, "/settings/link/"+old).has(t, 410)
 }
@@ -420,11 +443,11 @@ func TestForm_unreadable(t *testing.T) {
 		escaped := url.QueryEscape(text)
 		w.browser(t).signIn(t, text, password).has(t, 400, said)
 		b.get(t, eventsPath+"?type="+escaped).has(t, 400, said)
-		b.get(t, keysPage+"?cursor="+escaped).has(t, 400, said)
-		b.post(t, keysPage, "name", text, "permissions", "read").has(t, 400, said)
+		b.get(t, keysPath+"?cursor="+escaped).has(t, 400, said)
+		b.post(t, keysPath, "name", text, "permissions", "read").has(t, 400, said)
 		b.post(t, "/settings/organization/members", "name", text, "email", "new@example.com", "role", "admin").has(t, 400, said)
 	}
-	b.get(t, keysPage+"?state=%zz").has(t, 400)
+	b.get(t, keysPath+"?state=%zz").has(t, 400)
 	if n := w.count(t, "select count(*) from audit_log"); n != 0 {
 		t.Errorf("%d changes were made", n)
 	}
@@ -440,7 +463,7 @@ func TestFailure(t *testing.T) {
 	if err := w.DB.Close(); err != nil {
 		t.Fatal(err)
 	}
-	a := b.get(t, keysPage)
+	a := b.get(t, keysPath)
 	a.has(t, 500, "Something went wrong on our side.")
 	a.lacks(t, "sql", "closed")
 	w.browser(t).signIn(t, owner, password).has(t, 500, "Something went wrong on our side.")

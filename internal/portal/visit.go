@@ -71,16 +71,17 @@ func (p *portal) anybody(h handler) http.Handler {
 	})
 }
 
+var errUnreadable = problem.New(problem.Invalid, "malformed_form", "What your browser sent cannot be read.")
+
 // readForm reads the query and the form of a request. It refuses what Postgres keeps in no text.
 func readForm(r *http.Request) error {
-	unreadable := problem.New(problem.Invalid, "malformed_form", "What your browser sent cannot be read.")
 	if err := r.ParseForm(); err != nil {
-		return unreadable
+		return errUnreadable
 	}
 	for _, texts := range r.Form {
 		for _, text := range texts {
 			if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
-				return unreadable
+				return errUnreadable
 			}
 		}
 	}
@@ -106,6 +107,9 @@ func (p *portal) managers(h handler) http.Handler {
 	return p.members(func(v *visit) error {
 		if !v.Current.Manages() {
 			return problem.New(problem.Forbidden, "role", "This takes an owner or an admin of the organization; you are a member.")
+		}
+		if err := v.checkOrganization(); err != nil {
+			return err
 		}
 		return h(v)
 	})

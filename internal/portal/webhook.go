@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -143,9 +144,15 @@ func (p *portal) rotateSecret(v *visit) error {
 	err = p.check("rotateWebhookSecret", body)
 	if err == nil {
 		err = p.showSecrets(v, w, "rotateWebhookSecret", func(ctx context.Context) error {
+			if err := p.once(ctx, v); err != nil {
+				return err
+			}
 			_, _, err := p.Webhooks.RotateSecret(ctx, v.organizationID(), w.ID, given)
 			return err
 		})
+	}
+	if errors.Is(err, errSent) {
+		return p.done(v, webhookPath(w.ID), sentBefore+" Reveal the secret to see it.")
 	}
 	if err != nil {
 		return p.again(v, err, "webhook-rotate", view{Title: "Rotate the secret", Tab: tabWebhooks, Body: w})

@@ -319,17 +319,21 @@ func TestWebhook_secrets(t *testing.T) {
 	}
 	w.audited(t, "revealWebhookSecret", owner, 1)
 
-	b.post(t, path+"/rotate", "secret", "short").has(t, 422, `id="secret-hint">It must have at least 24 characters.`)
-	b.post(t, path+"/rotate", "secret", "whsec_this-is-not-base64-at-all").has(t, 422, "It must go on with base64")
+	b.post(t, path+"/rotate", "once", "a", "secret", "short").has(t, 422, `id="secret-hint">It must have at least 24 characters.`)
+	b.post(t, path+"/rotate", "once", "a", "secret", "whsec_this-is-not-base64-at-all").has(t, 422, "It must go on with base64")
 	w.audited(t, "rotateWebhookSecret", owner, 0)
-	b.post(t, path+"/rotate", "secret", secretB).has(t, 200, "The secret is rotated", `data-copy="`+secretB+`"`, `data-copy="`+secretA+`"`)
+	rotate := []string{"secret", secretB, "once", b.get(t, path+"/rotate").token(t)}
+	b.post(t, path+"/rotate", rotate...).has(t, 200, "The secret is rotated", `data-copy="`+secretB+`"`, `data-copy="`+secretA+`"`)
+	b.post(t, path+"/rotate", rotate...).leads(t, path) // as by reloading
+	b.get(t, path).has(t, 200, "That form was sent before, so nothing was done again. Reveal the secret to see it.")
+	b.post(t, path+"/reveal").has(t, 200, secretB, secretA)
 	w.audited(t, "rotateWebhookSecret", owner, 1)
 	w.now = w.now.Add(24 * time.Hour)
 	b = w.as(t, owner) // the session idled too long
 	late := b.post(t, path+"/reveal")
 	late.has(t, 200, secretB)
 	late.lacks(t, secretA)
-	made := b.post(t, path+"/rotate")
+	made := b.post(t, path+"/rotate", "once", "another")
 	made.has(t, 200, `data-copy="whsec_`, secretB)
 	if text := w.log.String(); strings.Contains(text, "whsec_") {
 		t.Errorf("the log tells a secret: %s", text)

@@ -14,6 +14,15 @@ for (const form of document.querySelectorAll('form[data-confirm]')) {
   form.addEventListener('submit', (e) => { if (!confirm(form.dataset.confirm)) e.preventDefault(); });
 }
 
+// A form is not sent by each click of two.
+for (const form of document.querySelectorAll('form[method=post]')) {
+  let sent = -Infinity;
+  form.addEventListener('submit', (e) => {
+    if (e.defaultPrevented) return;
+    if (e.timeStamp - sent < 2000) e.preventDefault(); else sent = e.timeStamp;
+  });
+}
+
 // Menus close when one clicks elsewhere or presses Escape.
 document.addEventListener('click', (e) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(e.target)) menu.open = false;
@@ -23,7 +32,7 @@ document.addEventListener('keydown', (e) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) { menu.open = false; menu.querySelector('summary').focus(); }
 });
 
-// Tables that are scrolled sideways can be reached by keyboard.
+// Tables that are scrolled can be reached by keyboard.
 const reach = () => {
   for (const table of document.querySelectorAll('.table')) {
     if (table.scrollWidth > table.clientWidth || table.scrollHeight > table.clientHeight) table.tabIndex = 0; else table.removeAttribute('tabindex');
