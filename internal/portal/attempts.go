@@ -42,6 +42,17 @@ type clipped struct {
 	Cut  bool // it goes on
 }
 
+// String returns the text, with a sign that it goes on.
+func (c clipped) String() string {
+	if c.Cut {
+		return c.Text + "…"
+	}
+	return c.Text
+}
+
+// brief returns as much of a text as there is room for in a list.
+func brief(text string) string { return clip(text, 200).String() }
+
 // How much of an attempt a page shows, in bytes as they are sent. Receivers may answer what they like.
 const (
 	mostBody    = 16 << 10
@@ -91,14 +102,11 @@ func pairs(headers map[string]string) []pair {
 	var found []pair
 	room := mostHeaders
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		n, v := clip(name, 200), clip(headers[name], 1000)
-		if room -= len(html.EscapeString(n.Text + v.Text)); room < 0 {
+		p := pair{brief(name), clip(headers[name], 1000).String()}
+		if room -= len(html.EscapeString(p.Name + p.Value)); room < 0 {
 			return append(found, pair{"…", "and more"})
 		}
-		if v.Cut {
-			v.Text += "…"
-		}
-		found = append(found, pair{n.Text, v.Text})
+		found = append(found, p)
 	}
 	return found
 }

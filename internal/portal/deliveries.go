@@ -113,10 +113,11 @@ func few() page.Query {
 
 // rows adds to deliveries what their webhooks are called, and what came of them last.
 func (p *portal) rows(v *visit, found []deliveries.Delivery, known []webhooks.Webhook) ([]deliveryRow, error) {
-	names, ids := map[uuid.UUID]string{}, make([]uuid.UUID, len(found))
-	for _, w := range known {
-		names[w.ID] = called(w)
+	names, err := p.names(v, found, known)
+	if err != nil {
+		return nil, err
 	}
+	ids := make([]uuid.UUID, len(found))
 	for i, d := range found {
 		ids[i] = d.ID
 	}
@@ -132,6 +133,30 @@ func (p *portal) rows(v *visit, found []deliveries.Delivery, known []webhooks.We
 		}
 	}
 	return rows, nil
+}
+
+// names returns what the webhooks of deliveries are called, but for those that are deleted. Some of them are known.
+func (p *portal) names(v *visit, found []deliveries.Delivery, known []webhooks.Webhook) (map[uuid.UUID]string, error) {
+	names := map[uuid.UUID]string{}
+	for _, w := range known {
+		names[w.ID] = called(w)
+	}
+	for _, d := range found {
+		if _, told := names[d.WebhookID]; told {
+			continue
+		}
+		w, err := p.findWebhook(v, d.WebhookID)
+		var missing *problem.Error
+		switch {
+		case err == nil:
+			names[w.ID] = called(w)
+		case errors.As(err, &missing):
+			names[d.WebhookID] = ""
+		default:
+			return nil, err
+		}
+	}
+	return names, nil
 }
 
 // delivery shows a delivery with its attempts, one of them in full.

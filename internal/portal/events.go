@@ -173,7 +173,7 @@ func (p *portal) sentOf(v *visit, event uuid.UUID) ([]sent, error) {
 	}
 	var list []sent
 	for _, d := range found {
-		list = append(list, sent{Sent: d, To: v.urlFor(d.URL)})
+		list = append(list, sent{Sent: d, To: brief(v.urlFor(d.URL))})
 	}
 	return list, nil
 }

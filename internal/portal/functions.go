@@ -33,6 +33,7 @@ func (p *portal) functions() template.FuncMap {
 		"outcome":      outcome,
 		"dict":         dict,
 		"called":       called,
+		"brief":        brief,
 		"took":         took,
 	}
 }

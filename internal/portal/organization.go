@@ -11,10 +11,14 @@ import (
 // invitationLifetime is how long the link of an invitation works.
 const invitationLifetime = 7 * 24 * time.Hour
 
+// membersPerPage are the rows of members at once.
+const membersPerPage = 50
+
 // organizationPage is what an organization is and who belongs to it.
 type organizationPage struct {
 	Organization organizations.Organization
 	Members      []members.Member
+	Next         int // the page with more of them; 0 at the end
 	Roles        []string
 	Invited      string // whom the link is for
 	Link         string // shown this once
@@ -33,7 +37,13 @@ func (p *portal) organizationPage(v *visit) (page organizationPage, err error) {
 	if page.Organization, err = p.Organizations.Get(v.ctx(), v.organizationID()); err != nil {
 		return page, err
 	}
-	page.Members, err = p.Members.List(v.ctx(), v.organizationID())
+	all, err := p.Members.List(v.ctx(), v.organizationID())
+	number := min(max(1, wholeNumber(v.r.URL.Query().Get("page"))), len(all)+1)
+	from := min(len(all), (number-1)*membersPerPage)
+	page.Members = all[from:min(len(all), from+membersPerPage)]
+	if from+membersPerPage < len(all) {
+		page.Next = number + 1
+	}
 	return page, err
 }
 

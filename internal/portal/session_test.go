@@ -434,6 +434,35 @@ func TestInvite(t *testing.T) {
 	w.browser(t).post(t, "/settings/link/"+old).has(t, 410)
 }
 
+// However many people there are, each is on one page.
+func TestOrganization_pages(t *testing.T) {
+	w := newWorld(t)
+	w.exec(t, "update organizations set plan = 'enterprise'")
+	for i := range 2 * membersPerPage {
+		w.join(t, w.palmetto, "person"+strconv.Itoa(i)+"."+strings.Repeat("&", 200)+"@example.com", members.Plain)
+	}
+	b, path, seen := w.as(t, member), "/settings/organization", ""
+	for range 3 {
+		a := b.get(t, path)
+		a.has(t, 200)
+		seen += a.Body
+		_, rest, _ := strings.Cut(a.Body, `<p><a class="button" href="`)
+		path, _, _ = strings.Cut(rest, `"`)
+	}
+	if path != "" {
+		t.Errorf("there is a fourth page: %s", path)
+	}
+	for i := range 2 * membersPerPage {
+		if n := strings.Count(seen, ">person"+strconv.Itoa(i)+"."); n != 1 {
+			t.Errorf("person %d is shown %d times, want once", i, n)
+		}
+	}
+	for _, number := range []string{"-1", "x", "0"} {
+		b.get(t, "/settings/organization?page="+number).has(t, 200, ">"+owner+"<")
+	}
+	b.get(t, "/settings/organization?page=9223372036854775807").has(t, 200, "Members")
+}
+
 // What is no text is refused before it comes to the database.
 func TestForm_unreadable(t *testing.T) {
 	w := newWorld(t)

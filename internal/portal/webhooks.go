@@ -114,7 +114,7 @@ func called(w webhooks.Webhook) string {
 		return w.Description
 	}
 	_, place, _ := strings.Cut(w.URL, "://")
-	return place
+	return brief(place)
 }
 
 // pathWebhook returns the webhook that the path names.

@@ -184,6 +184,24 @@ func TestWebhooks_full(t *testing.T) {
 	w.as(t, member).get(t, strings.ReplaceAll(next, "&amp;", "&")).has(t, 200, "https://hooks.palmetto.us/…<")
 }
 
+// However long the URLs are, pages that name many webhooks stay small, and those beyond the ones to choose from have their names.
+func TestWebhooks_long(t *testing.T) {
+	w := newHooks(t, 0)
+	w.webhook(t, w.palmetto, webhooks.Create{URL: "https://oldest.example.com/in"})
+	w.happen(t, w.palmetto, "In Review")
+	for range mostWebhooks {
+		w.webhook(t, w.palmetto, webhooks.Create{URL: "https://hooks.palmetto.us/?" + strings.Repeat("&", 2000), Description: strings.Repeat("&", 200), EventTypes: []string{events.Added}})
+	}
+	b := w.as(t, owner)
+	for _, path := range []string{webhooksPath, "/settings/developers/deliveries", "/settings/developers/signature"} {
+		b.get(t, path).has(t, 200, "&amp;…")
+	}
+	log := b.get(t, "/settings/developers/deliveries")
+	log.has(t, 200, `<td class="wide of">oldest.example.com/in</td>`)
+	w.exec(t, "delete from webhooks where url like '%oldest%'")
+	b.get(t, "/settings/developers/deliveries").has(t, 200, `<span class="faint">deleted</span>`)
+}
+
 func TestCreateWebhook(t *testing.T) {
 	w := newHooks(t, 0)
 	b := w.as(t, admin)
