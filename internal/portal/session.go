@@ -19,10 +19,11 @@ import (
 const attemptsPerMinute = 10
 
 func (p *portal) signInForm(v *visit) error {
+	to := v.r.URL.Query().Get("to")
 	if v.Email != "" {
-		return v.redirect("/settings/developers")
+		return v.redirect(ours(to)) // from another window
 	}
-	return p.show(v, "sign-in", view{Title: "Sign in", Form: url.Values{"to": {v.r.URL.Query().Get("to")}}})
+	return p.show(v, "sign-in", view{Title: "Sign in", Form: url.Values{"to": {to}}})
 }
 
 func (p *portal) signIn(v *visit) error {

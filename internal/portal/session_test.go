@@ -63,6 +63,8 @@ func TestSignIn(t *testing.T) {
 	b.post(t, "/settings/sign-in", "email", "  OWNER@palmetto.example ", "password", password, "to", keysPath).leads(t, keysPath)
 	b.get(t, keysPath).has(t, 200, "API keys", owner)
 	b.get(t, "/settings/sign-in").leads(t, settings)
+	b.get(t, "/settings/sign-in?to=%2Fsettings%2Forganization").leads(t, "/settings/organization")
+	b.get(t, "/settings/sign-in?to=%2F%2Fevil.example%2Fsettings%2F").leads(t, settings)
 	b.get(t, "/settings/").leads(t, settings)
 	w.now = w.now.Add(time.Second)
 	if a := b.do(t, http.MethodHead, keysPath, nil, nil); a.Status != 200 {
