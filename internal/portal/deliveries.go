@@ -35,26 +35,32 @@ type deliveryList struct {
 	Next     string
 }
 
+// states are those that a delivery can be in.
+var states = []string{deliveries.Pending, deliveries.Succeeded, deliveries.Exhausted, deliveries.Cancelled}
+
 // deliveries shows the log of a webhook that the path names, or of all.
 func (p *portal) deliveries(v *visit) error {
 	query := v.r.URL.Query()
-	list := deliveryList{Types: p.EventTypes, States: []string{deliveries.Pending, deliveries.Succeeded, deliveries.Exhausted, deliveries.Cancelled}}
+	list := deliveryList{Types: p.EventTypes, States: states}
 	var err error
 	if list.Webhooks, err = p.choices(v); err != nil {
 		return err
 	}
 	shown := view{Title: "Deliveries", Tab: tabDeliveries, Form: query}
-	f, err := p.filter(query)
-	if err != nil {
-		return p.badFilter(v, err, shown, list)
-	}
 	if v.r.PathValue("id") != "" {
 		w, err := p.pathWebhook(v)
 		if err != nil {
 			return err
 		}
-		list.Webhook, f.WebhookID = &w, &w.ID
+		list.Webhook = &w
 		shown.Title, shown.Tab = "Deliveries to "+called(w), tabWebhooks
+	}
+	f, err := p.filter(query)
+	if err != nil {
+		return p.badFilter(v, err, shown, list)
+	}
+	if list.Webhook != nil {
+		f.WebhookID = &list.Webhook.ID
 	}
 	found, meta, err := p.Deliveries.List(v.ctx(), v.organizationID(), f, asked(query))
 	if err != nil {
@@ -83,7 +89,7 @@ func (p *portal) filter(query url.Values) (f deliveries.Filter, err error) {
 		}
 		f.CreatedSince = &since
 	}
-	if f.State != "" && !slices.Contains([]string{deliveries.Pending, deliveries.Succeeded, deliveries.Exhausted, deliveries.Cancelled}, f.State) {
+	if f.State != "" && !slices.Contains(states, f.State) {
 		return f, problem.Body(problem.Detail{Pointer: "/state", Code: "enum", Message: "must be one of the list"})
 	}
 	if f.EventType != "" && !slices.ContainsFunc(p.EventTypes, func(t events.Type) bool { return t.Name == f.EventType }) {

@@ -151,6 +151,8 @@ func TestDeliveries(t *testing.T) {
 	b.get(t, "/settings/developers/deliveries?since=soon").has(t, 400, `id="since-hint">It must be a date and a time`, `value="soon"`)
 	b.get(t, "/settings/developers/deliveries?state=odd").has(t, 400, "It must be one of the list.")
 	b.get(t, "/settings/developers/deliveries?event_type=odd").has(t, 400, "It must be one of the list.")
+	b.get(t, "/settings/developers/webhooks/"+badID+"/deliveries?state=odd").has(t, 400, "It must be one of the list.", ">Slack bridge</a></p>")
+	b.get(t, "/settings/developers/webhooks/whk_00000000000000000000000000/deliveries?state=odd").has(t, 404)
 	b.get(t, "/settings/developers/deliveries?webhook=odd").has(t, 404)
 	b.get(t, "/settings/developers/deliveries?cursor=odd").has(t, 400)
 }
