@@ -9,10 +9,12 @@ import (
 	"time"
 
 	"github.com/plotwise/plotwise/internal/accounts"
+	"github.com/plotwise/plotwise/internal/audit"
 	"github.com/plotwise/plotwise/internal/demo"
 	"github.com/plotwise/plotwise/internal/id"
 	"github.com/plotwise/plotwise/internal/members"
 	"github.com/plotwise/plotwise/internal/organizations"
+	"github.com/plotwise/plotwise/internal/postgres"
 )
 
 type addMemberCommand struct {
@@ -96,6 +98,18 @@ func (c *signInLinkCommand) Run(ctx context.Context, g *globals) error {
 		return fmt.Errorf("--lifetime: want more than 0 and up to 168h, not %s", c.Lifetime)
 	}
 	return g.withDatabase(ctx, func(db *database) error {
+		link, err := c.link(ctx, db, cmp.Or(g.config.PublicURL, localURL(g.config.Addr)))
+		if err == nil {
+			fmt.Println(link)
+		}
+		return err
+	})
+}
+
+// link makes the link, and notes that in each organization that it leads into.
+func (c *signInLinkCommand) link(ctx context.Context, db *database, publicURL string) (link string, err error) {
+	err = postgres.InTx(ctx, db.DB, func(tx *postgres.Tx) error {
+		ctx := postgres.WithTx(ctx, tx)
 		found, err := accounts.NewService(db.DB, now).Memberships(ctx, c.Email)
 		if err != nil {
 			return err
@@ -103,12 +117,15 @@ func (c *signInLinkCommand) Run(ctx context.Context, g *globals) error {
 		if len(found) == 0 {
 			return fmt.Errorf("no organization has a member %s: add them with plotwise org add-member", c.Email)
 		}
-		link, err := signInLink(ctx, db, cmp.Or(g.config.PublicURL, "http://localhost:8080"), c.Email, c.Lifetime)
-		if err == nil {
-			fmt.Println(link)
+		for _, m := range found {
+			if err := audit.NewLog(now, newID).Record(ctx, tx, audit.Entry{OrganizationID: m.OrganizationID, Operation: "createSignInLink"}); err != nil {
+				return err
+			}
 		}
+		link, err = signInLink(ctx, db, publicURL, c.Email, c.Lifetime)
 		return err
 	})
+	return link, err
 }
 
 // signInLink returns a URL that lets a member in once.

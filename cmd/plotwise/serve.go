@@ -67,7 +67,7 @@ func (g *globals) listen(ctx context.Context, db *database, workers bool) error 
 		return fmt.Errorf("listen on %s: %w", g.config.Addr, err)
 	}
 	if g.config.PublicURL == "" {
-		g.config.PublicURL = localURL(listener.Addr())
+		g.config.PublicURL = localURL(listener.Addr().String())
 	}
 	s, err := g.services(db, workers) //nolint:contextcheck // each request brings its own
 	if err != nil {
@@ -178,13 +178,10 @@ func (s services) flush(ctx context.Context) error {
 	return s.meter.Flush(ctx)
 }
 
-// localURL returns the URL that reaches a listener from this machine.
-func localURL(addr net.Addr) string {
-	host, port, err := net.SplitHostPort(addr.String())
-	if err != nil { // a TCP listener's address always splits
-		panic(err)
-	}
-	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+// localURL returns the URL that reaches what listens on an address from this machine.
+func localURL(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err != nil || host == "" || ip.IsUnspecified() {
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port)
@@ -265,7 +262,7 @@ func (g *globals) serve(ctx context.Context, db *database, listener net.Listener
 	failed := make(chan error, 2)
 	api := g.server(s.handler)
 	go func() { failed <- api.Serve(listener) }()
-	g.log.InfoContext(ctx, "serving", slog.String("url", localURL(listener.Addr())))
+	g.log.InfoContext(ctx, "serving", slog.String("url", localURL(listener.Addr().String())))
 	admin := g.server(s.metrics.Admin())
 	if err := g.listenAdmin(admin, failed); err != nil {
 		return errors.Join(err, api.Close())

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"sync"
 	"time"
 
@@ -45,7 +44,7 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 		if g.config.PublicURL == "" {
-			g.config.PublicURL = usualURL(g.config.Addr)
+			g.config.PublicURL = localURL(g.config.Addr)
 		}
 		metrics := httpapi.NewMetrics(db.DB)
 		metrics.Register(events.NewQuarantineGauge(db.DB, g.log, now)) //nolint:contextcheck // each scrape has its own
@@ -69,15 +68,6 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	})
-}
-
-// usualURL returns the URL of a server on this machine that listens on that address.
-func usualURL(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil || host == "" {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 // mailer returns what sends mails.

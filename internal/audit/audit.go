@@ -15,7 +15,7 @@ type Entry struct {
 	OrganizationID uuid.UUID
 	KeyID          uuid.UUID // and MemberID, of who did it; both uuid.Nil: the operator, by the command line
 	MemberID       uuid.UUID
-	Operation      string // the specification's operationId
+	Operation      string // the specification's operationId, or a verb and a noun for what the API does not offer
 	Method         string // and what follows: "" and 0 for the operator
 	Path           string
 	Status         int // of the answer
