@@ -17,7 +17,6 @@ type (
 			Schemas    map[string]*schema
 			Parameters map[string]*parameter
 			Responses  map[string]*response
-			Headers    map[string]yaml.Node
 			Examples   map[string]*example
 		}
 	}
@@ -77,7 +76,6 @@ type (
 		Discriminator struct {
 			PropertyName string `yaml:"propertyName"`
 		}
-		AdditionalProperties yaml.Node `yaml:"additionalProperties"`
 	}
 )
 
@@ -118,30 +116,17 @@ func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
 
 func last(ref string) string { return ref[strings.LastIndexByte(ref, '/')+1:] }
 
+// component returns the component that a reference names; without a reference, what stands there itself.
+func component[T any](ref string, itself *T, components map[string]*T) *T {
+	if ref != "" {
+		return components[last(ref)]
+	}
+	return itself
+}
+
 func (d *description) schema(s *schema) *schema {
-	if s != nil && s.Ref != "" {
-		return d.Components.Schemas[last(s.Ref)]
+	if s == nil {
+		return nil
 	}
-	return s
-}
-
-func (d *description) parameter(p *parameter) *parameter {
-	if p.Ref != "" {
-		return d.Components.Parameters[last(p.Ref)]
-	}
-	return p
-}
-
-func (d *description) response(r *response) *response {
-	if r.Ref != "" {
-		return d.Components.Responses[last(r.Ref)]
-	}
-	return r
-}
-
-func (d *description) example(e *example) *example {
-	if e.Ref != "" {
-		return d.Components.Examples[last(e.Ref)]
-	}
-	return e
+	return component(s.Ref, s, d.Components.Schemas)
 }

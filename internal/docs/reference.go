@@ -130,14 +130,14 @@ func (d *description) operation(path string, m member[yaml.Node]) (*operation, e
 	}
 	o := &operation{OperationID: read.OperationID, Method: strings.ToUpper(m.Key), Route: path, Summary: read.Summary, Description: read.Description, Tag: read.Tags[0]}
 	for _, p := range read.Parameters {
-		o.Parameters = append(o.Parameters, d.parameterField(d.parameter(p)))
+		o.Parameters = append(o.Parameters, d.parameterField(component(p.Ref, p, d.Components.Parameters)))
 	}
 	var err error
 	if o.Body, err = d.bodies(read.RequestBody.Content); err != nil {
 		return nil, err
 	}
 	for _, r := range read.Responses {
-		found := d.response(r.Value)
+		found := component(r.Value.Ref, r.Value, d.Components.Responses)
 		a := answer{Status: r.Key, Description: found.Description}
 		if a.Bodies, err = d.bodies(found.Content); err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ func (d *description) bodies(all ordered[content]) (found []body, err error) {
 			examples = append(examples, member[*example]{"example", &example{Value: c.Value.Example}})
 		}
 		for _, e := range examples {
-			one := d.example(e.Value)
+			one := component(e.Value.Ref, e.Value, d.Components.Examples)
 			text, err := render(&one.Value, c.Key)
 			if err != nil {
 				return nil, err
