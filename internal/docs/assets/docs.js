@@ -84,11 +84,11 @@ if (search) {
     }, 120);
   });
   document.addEventListener('keydown', (e) => {
-    if (e.key === '/' && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName) && !document.activeElement.isContentEditable) {
+    if (e.key === '/' && !e.ctrlKey && !e.metaKey && !e.altKey && !/^(INPUT|TEXTAREA|SELECT)$/.test(document.activeElement.tagName) && !document.activeElement.isContentEditable) {
       e.preventDefault();
       input.focus();
     }
-    if (e.key === 'Escape') { found.hidden = true; input.blur(); }
+    if (e.key === 'Escape' && search.contains(document.activeElement)) { found.hidden = true; input.focus(); }
     const links = [...found.querySelectorAll('a')];
     if (!found.hidden && search.contains(document.activeElement) && (e.key === 'ArrowDown' || e.key === 'ArrowUp') && links.length) {
       e.preventDefault();
