@@ -1,7 +1,7 @@
-// Code, and what is marked with data-copy, can be copied.
+// Code, and what is marked with data-copy, can be copied, where the browser lets pages do that: not without TLS.
 'use strict';
 
-for (const place of document.querySelectorAll('figure.code, [data-copy]')) {
+for (const place of navigator.clipboard ? document.querySelectorAll('figure.code, [data-copy]') : []) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'copy';
