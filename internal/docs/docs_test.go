@@ -118,6 +118,7 @@ func TestNew_search(t *testing.T) {
 		"pagination":             "/docs/guides/pagination",
 		"dashboard":              "/settings/developers/keys",
 		"install":                "/docs/guides/running#install",
+		"sign in":                "/docs/guides/running#sign-in-to-the-settings",
 		"allowlist":              "/docs/guides/authentication#create-a-key",
 		"ngrok":                  "/docs/guides/testing-webhooks",
 		"bulk":                   "/docs/reference/exportPermits",
