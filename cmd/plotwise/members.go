@@ -131,5 +131,5 @@ func (c *signInLinkCommand) link(ctx context.Context, db *database, publicURL st
 // signInLink returns a URL that lets a member in once.
 func signInLink(ctx context.Context, db *database, publicURL, email string, lifetime time.Duration) (string, error) {
 	token, err := accounts.NewService(db.DB, now).Link(ctx, email, lifetime)
-	return strings.TrimSuffix(publicURL, "/") + "/settings/link/" + token, err
+	return publicURL + "/settings/link/" + token, err
 }

@@ -160,7 +160,7 @@ func (g *globals) portal(db *database, box *secret.Box, outbox *events.Outbox, h
 		return nil, err
 	}
 	return portal.New(portal.Options{
-		DB: db.DB, PublicURL: strings.TrimSuffix(g.config.PublicURL, "/"), Accounts: accounts.NewService(db.DB, now), Keys: apikeys.NewService(db.DB, now, newID),
+		DB: db.DB, PublicURL: g.config.PublicURL, Accounts: accounts.NewService(db.DB, now), Keys: apikeys.NewService(db.DB, now, newID),
 		Members: members.NewService(db.DB, now, newID), Organizations: organizations.NewService(db.DB, now, newID), Log: g.log, Now: now, NewID: newID,
 		Usage:         usage.NewService(db.DB, now),
 		Events:        events.NewFeed(db.DB, nil, now),

@@ -70,6 +70,9 @@ func Load(environ []string) (Config, error) {
 	if err != nil {
 		return c, named(err)
 	}
+	if u, err := url.Parse(c.PublicURL); err == nil { // which is checked below
+		c.PublicURL = strings.TrimRight(u.String(), "/") // with its scheme in lower case
+	}
 	return c, c.check()
 }
 
@@ -138,7 +141,7 @@ func (c Config) check() error {
 	oneOf("LOG_LEVEL", c.LogLevel, "debug", "info", "warn", "error")
 	oneOf("LOG_FORMAT", c.LogFormat, "text", "json")
 	if c.PublicURL != "" {
-		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		if u, err := url.Parse(c.PublicURL); err != nil || u.Host == "" || u.User != nil || u.RawQuery+u.Fragment != "" || (u.Scheme != "http" && u.Scheme != "https") {
 			found = append(found, fmt.Errorf("%sPUBLIC_URL: want a URL such as https://api.example.com", prefix))
 		}
 	}

@@ -91,6 +91,9 @@ func TestLoad_refuses(t *testing.T) {
 		{"PLOTWISE_PUBLIC_URL", "api.example.com", "want a URL such as https://api.example.com"},
 		{"PLOTWISE_PUBLIC_URL", "ftp://api.example.com", "want a URL such as https://api.example.com"},
 		{"PLOTWISE_PUBLIC_URL", "https://", "want a URL such as https://api.example.com"},
+		{"PLOTWISE_PUBLIC_URL", "https://api.example.com/?a=b", "want a URL such as https://api.example.com"},
+		{"PLOTWISE_PUBLIC_URL", "https://api.example.com/#a", "want a URL such as https://api.example.com"},
+		{"PLOTWISE_PUBLIC_URL", "https://me@api.example.com", "want a URL such as https://api.example.com"},
 		{"PLOTWISE_PUBLIC_URL", "https://a b", "want a URL such as https://api.example.com"},
 		{"PLOTWISE_VALIDATE_RESPONSES", "on", `"on" is none of enforce, report, off`},
 		{"PLOTWISE_LOG_LEVEL", "INFO", `"INFO" is none of debug, info, warn, error`},
@@ -226,4 +229,19 @@ func variables(t *testing.T) []string {
 		names = append(names, "PLOTWISE_"+name)
 	}
 	return names
+}
+
+// All URLs are made by putting a path behind it, and cookies go by its scheme.
+func TestLoad_publicURL(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                              "",
+		"https://api.example.com":       "https://api.example.com",
+		"HTTPS://api.example.com:8443/": "https://api.example.com:8443",
+		"http://localhost/permits//":    "http://localhost/permits",
+	} {
+		c, err := Load([]string{"PLOTWISE_PUBLIC_URL=" + text})
+		if err != nil || c.PublicURL != want {
+			t.Errorf("PublicURL of %q = %q, %v; want %q", text, c.PublicURL, err, want)
+		}
+	}
 }

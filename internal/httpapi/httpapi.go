@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -139,7 +138,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 		db: o.DB, log: o.Log, metrics: o.Metrics, keys: apikeys.NewService(o.DB, o.Now, o.NewID),
 		idempotency: idempotency.NewKeys(o.Now), audit: audit.NewLog(o.Now, o.NewID),
 		limits: o.Limits, addresses: ratelimit.NewMemory(o.Now), inFlight: inflight.NewGate(o.Limits.InFlight), searches: make(chan struct{}, searches), spare: make(chan struct{}, spare), meter: o.Meter, caller: o.Caller,
-		publicURL: strings.TrimSuffix(o.PublicURL, "/"), validateResponses: o.ValidateResponses, now: o.Now,
+		publicURL: o.PublicURL, validateResponses: o.ValidateResponses, now: o.Now,
 	}
 	if o.Keys != nil {
 		s.keys.LookUpOn(o.Keys)

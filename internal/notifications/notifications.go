@@ -4,7 +4,6 @@ package notifications
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -49,7 +48,7 @@ type Service struct {
 
 // NewService returns a Service on the database, whose mails link to the documentation below publicURL.
 func NewService(db *postgres.DB, publicURL string, now func() time.Time, newID func() uuid.UUID) *Service {
-	return &Service{db: db, publicURL: strings.TrimSuffix(publicURL, "/"), now: now, newID: newID}
+	return &Service{db: db, publicURL: publicURL, now: now, newID: newID}
 }
 
 // List returns a page of an organization's notifications, the newest first, in a state (Read or Unread; "" for any). It
