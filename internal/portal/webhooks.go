@@ -77,7 +77,7 @@ func (p *portal) webhooks(v *visit) error {
 	if err != nil {
 		return err
 	}
-	items, err := p.withHealth(v, v.hideSome(found)...)
+	items, err := p.withHealth(v, v.urlsFor(found)...)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,8 @@ func (p *portal) findWebhook(v *visit, webhook uuid.UUID) (webhooks.Webhook, err
 	return w, err
 }
 
-func (v *visit) hideSome(found []webhooks.Webhook) []webhooks.Webhook {
+// urlsFor puts what the visitor may see in the place of the URLs.
+func (v *visit) urlsFor(found []webhooks.Webhook) []webhooks.Webhook {
 	for i := range found {
 		found[i].URL = v.urlFor(found[i].URL)
 	}
@@ -155,7 +156,7 @@ const mostWebhooks = 100
 func (p *portal) choices(v *visit) ([]webhooks.Webhook, error) {
 	most := int32(mostWebhooks)
 	found, _, err := p.Webhooks.List(v.ctx(), v.organizationID(), page.Query{PerPage: &most})
-	return v.hideSome(found), err
+	return v.urlsFor(found), err
 }
 
 // webhookForm is the page that makes or changes a webhook.
