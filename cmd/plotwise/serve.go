@@ -84,6 +84,7 @@ func (g *globals) listen(ctx context.Context, db *database, workers bool) error 
 		}
 		defer announce(g.config.PublicURL, g.config.DataDir, key, link)()
 	}
+	settleMemory()
 	return g.serve(ctx, db, listener, s)
 }
 

@@ -8,6 +8,7 @@ package documents
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"net/http"
 
 	"github.com/google/uuid"
@@ -32,15 +33,11 @@ type Kind struct {
 
 // NewKind returns the kind whose documents are instances of a schema of the specification.
 func NewKind(specification *validation.Document, name, schema string) (*Kind, error) {
-	compiled, err := specification.Schema(schema)
-	if err != nil {
-		return nil, err
+	compiled, ok := specification.Schemas[schema]
+	if !ok {
+		return nil, fmt.Errorf("the specification has no schema %s", schema)
 	}
-	text, err := specification.Closed(schema)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(compiled.Text)
 	return &Kind{name, compiled, sum[:8]}, nil
 }
 

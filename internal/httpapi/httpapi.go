@@ -160,11 +160,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 	for id, op := range document.Operations {
 		middlewares[id], routes[id] = []echo.MiddlewareFunc{s.operation(op.Using(o.Engine))}, usage.Route{Method: op.Method, Path: op.Path}
 	}
-	check, err := s.permitCheck(document)
-	if err != nil {
-		return nil, err
-	}
-	h := newHandlers(o, check)
+	h := newHandlers(o, s.permitCheck(document))
 	h.keyHandlers = keyHandlers{apikeys.Handlers{Keys: s.keys, Now: o.Now}}
 	h.usageHandlers = usageHandlers{usage.Handlers{Usage: usage.NewService(o.DB, o.Now), Routes: routes}}
 	if h.Types, err = EventTypes(); err != nil {
@@ -212,18 +208,10 @@ var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
 	if err != nil {
 		return nil, err
 	}
-	webhooks, err := document.Webhooks()
-	if err != nil {
-		return nil, err
-	}
-	types := make([]events.Type, len(webhooks))
-	for i, w := range webhooks {
-		_, schema, err := document.Webhook(w.Name)
-		if err != nil {
-			return nil, err
-		}
+	types := make([]events.Type, len(document.Webhooks))
+	for i, w := range document.Webhooks {
 		types[i] = events.Type{Name: w.Name, Description: w.Description, Example: w.Example}
-		if err := json.Unmarshal(schema, &types[i].Schema); err != nil {
+		if err := json.Unmarshal(w.Body.Text, &types[i].Schema); err != nil {
 			return nil, fmt.Errorf("read the schema of %s: %w", w.Name, err)
 		}
 	}

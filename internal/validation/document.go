@@ -22,17 +22,20 @@ import (
 // Document is an OpenAPI document, compiled.
 type Document struct {
 	Operations map[string]*Operation // by operationId
-	spec       *spec.Document
-	compiler   *jsonschema.Compiler
-	quick      *fast.Compiler
-	hints      hints
-	compiling  sync.Mutex // the compilers work for one at a time
+	Schemas    map[string]*Schema    // the named ones
+	Webhooks   []Webhook             // in the document's order
+}
+
+// Webhook is one of the document's webhooks.
+type Webhook struct {
+	spec.Webhook
+	Body *Schema
 }
 
 // Served returns the document that is served, compiled once in a process.
 var Served = sync.OnceValues(func() (*Document, error) { return Compile(gen.JSON) })
 
-// Compile compiles an OpenAPI document (JSON).
+// Compile compiles an OpenAPI document (JSON). Nothing that it was read into is kept.
 func Compile(text []byte) (*Document, error) {
 	document, err := spec.Parse(text)
 	if err != nil {
@@ -42,25 +45,48 @@ func Compile(text []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Document{spec: document, compiler: compiler, quick: fast.NewCompiler(decoded), hints: hints{}, Operations: map[string]*Operation{}}
-	d.hints.collect(decoded)
-	model, err := buildModel(text)
-	if err != nil {
-		return nil, err
-	}
-	authority := validator.NewValidatorFromV3Model(model, config.WithFormatAssertions(), config.WithoutSecurityValidation())
+	c := compilation{document, compiler, fast.NewCompiler(decoded), hints{}}
+	c.hints.collect(decoded)
+	d := &Document{Operations: map[string]*Operation{}, Schemas: map[string]*Schema{}}
+	ask := sync.OnceValues(func() (*authority, error) { return newAuthority(text) })
 	for _, op := range document.Operations() {
-		o := &Operation{Operation: op, item: model.Paths.PathItems.GetOrZero(op.Path), authority: authority, hints: d.hints}
-		if err := d.compile(o); err != nil {
+		o := &Operation{Operation: op, authority: ask, hints: c.hints}
+		if err := c.compile(o); err != nil {
 			return nil, fmt.Errorf("compile operation %s: %w", op.ID, err)
 		}
 		d.Operations[op.ID] = o
 	}
+	named, err := document.Schemas()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range named {
+		if d.Schemas[s.Name], err = c.schema("#/components/schemas/" + s.Name); err != nil {
+			return nil, err
+		}
+	}
+	webhooks, err := document.Webhooks()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range webhooks {
+		body, err := c.schema("#/webhooks/" + w.Name + "/post/requestBody/content/application~1json/schema")
+		if err != nil {
+			return nil, err
+		}
+		d.Webhooks = append(d.Webhooks, Webhook{w, body})
+	}
 	return d, nil
 }
 
-func buildModel(document []byte) (*v3.Document, error) {
-	doc, err := libopenapi.NewDocument(document)
+// authority is libopenapi-validator with the model that it needs: tens of megabytes, so it is made when it is first asked.
+type authority struct {
+	validator.Validator
+	paths *v3.Paths
+}
+
+func newAuthority(text []byte) (*authority, error) {
+	doc, err := libopenapi.NewDocument(text)
 	if err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document: %w", err)
 	}
@@ -68,7 +94,20 @@ func buildModel(document []byte) (*v3.Document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build the OpenAPI model: %w", err)
 	}
-	return &model.Model, nil
+	return &authority{
+		validator.NewValidatorFromV3Model(&model.Model, config.WithFormatAssertions(), config.WithoutSecurityValidation()), model.Model.Paths,
+	}, nil
+}
+
+// item returns what the document says of a path.
+func (a *authority) item(path string) *v3.PathItem { return a.paths.PathItems.GetOrZero(path) }
+
+// compilation is a document while it is compiled.
+type compilation struct {
+	spec     *spec.Document
+	compiler *jsonschema.Compiler
+	quick    *fast.Compiler
+	hints    hints
 }
 
 // resource names the document for the schema compiler.
@@ -104,10 +143,10 @@ func checkInstant(v any) error {
 	return nil
 }
 
-func (d *Document) compile(o *Operation) error {
+func (c compilation) compile(o *Operation) error {
 	o.parameters = map[string]parameter{}
 	for _, p := range o.Parameters {
-		compiled, err := d.parameter(p)
+		compiled, err := c.parameter(p)
 		if err != nil {
 			return err
 		}
@@ -125,42 +164,40 @@ func (d *Document) compile(o *Operation) error {
 			return fmt.Errorf("parameter %s: parameters in %s are not validated", p.Name, p.In)
 		}
 	}
-	if err := d.compileResponses(o); err != nil || o.Body == "" {
+	if err := c.compileResponses(o); err != nil || o.Body == "" {
 		return err
 	}
 	o.required = o.BodyRequired
 	var err error
-	o.body, o.quickBody, err = d.schemas(o.Body)
+	o.body, o.quickBody, err = c.schemas(o.Body)
 	return err
 }
 
-func (d *Document) parameter(p spec.Parameter) (parameter, error) {
-	schema, quick, err := d.schemas(p.Schema)
-	return parameter{Parameter: p, schema: schema, quick: quick, hints: d.hints}, err
+func (c compilation) parameter(p spec.Parameter) (parameter, error) {
+	schema, quick, err := c.schemas(p.Schema)
+	return parameter{Parameter: p, schema: schema, quick: quick, hints: c.hints}, err
 }
 
 // schemas compiles the schema at a fragment, for both engines.
-func (d *Document) schemas(fragment string) (*jsonschema.Schema, *fast.Schema, error) {
+func (c compilation) schemas(fragment string) (*jsonschema.Schema, *fast.Schema, error) {
 	pointer, err := url.PathUnescape(fragment)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s is no fragment: %w", fragment, err)
 	}
-	d.compiling.Lock()
-	defer d.compiling.Unlock()
-	schema, err := d.compiler.Compile(resource + fragment)
+	schema, err := c.compiler.Compile(resource + fragment)
 	if err != nil {
 		return nil, nil, err
 	}
-	quick, err := d.quick.Compile(pointer)
+	quick, err := c.quick.Compile(pointer)
 	return schema, quick, err
 }
 
-func (d *Document) compileResponses(o *Operation) error {
+func (c compilation) compileResponses(o *Operation) error {
 	o.responses = map[int]declared{}
 	for _, r := range o.Responses {
 		compiled := declared{empty: r.Empty}
 		for _, h := range r.Headers {
-			header, err := d.parameter(h)
+			header, err := c.parameter(h)
 			if err != nil {
 				return err
 			}
@@ -168,7 +205,7 @@ func (d *Document) compileResponses(o *Operation) error {
 		}
 		if r.Schema != "" {
 			var err error
-			if _, compiled.body, err = d.schemas(r.Schema); err != nil {
+			if _, compiled.body, err = c.schemas(r.Schema); err != nil {
 				return err
 			}
 		}
@@ -179,8 +216,18 @@ func (d *Document) compileResponses(o *Operation) error {
 
 // Schema holds JSON against one of the document's schemas.
 type Schema struct {
+	Text  []byte // the schema as JSON, complete in itself
 	quick *fast.Schema
 	slow  *jsonschema.Schema
+}
+
+func (c compilation) schema(fragment string) (*Schema, error) {
+	slow, quick, err := c.schemas(fragment)
+	if err != nil {
+		return nil, fmt.Errorf("compile the schema at %s: %w", fragment, err)
+	}
+	text, err := c.spec.Closed(fragment)
+	return &Schema{text, quick, slow}, err
 }
 
 // Check returns why the JSON breaks the schema, or nil.
@@ -199,33 +246,3 @@ func (s *Schema) Check(text []byte) error {
 func (s *Schema) Span(start, end int) fast.Span {
 	return fast.Span{Start: start, End: end, Schema: s.quick}
 }
-
-func (d *Document) schemaAt(fragment string) (*Schema, error) {
-	slow, quick, err := d.schemas(fragment)
-	if err != nil {
-		return nil, fmt.Errorf("compile the schema at %s: %w", fragment, err)
-	}
-	return &Schema{quick, slow}, nil
-}
-
-// Schema returns one of the document's named schemas.
-func (d *Document) Schema(name string) (*Schema, error) {
-	return d.schemaAt("#/components/schemas/" + name)
-}
-
-// Webhook returns the schema of the bodies of one of the document's webhooks, and that schema as JSON, complete in itself.
-func (d *Document) Webhook(name string) (*Schema, []byte, error) {
-	at := "#/webhooks/" + name + "/post/requestBody/content/application~1json/schema"
-	schema, err := d.schemaAt(at)
-	if err != nil {
-		return nil, nil, err
-	}
-	text, err := d.spec.Closed(at)
-	return schema, text, err
-}
-
-// Webhooks returns the document's webhooks in its order.
-func (d *Document) Webhooks() ([]spec.Webhook, error) { return d.spec.Webhooks() }
-
-// Closed returns one of the document's named schemas as JSON, complete in itself.
-func (d *Document) Closed(name string) ([]byte, error) { return d.spec.Closed("#/components/schemas/" + name) }

@@ -120,7 +120,7 @@ func assertText(t *testing.T, name, text string) {
 
 func TestCompile_refuses(t *testing.T) {
 	for name, text := range map[string]string{
-		"no document": "", "no mapping": "[]", "no version": `{"paths": {}}`,
+		"no document": "", "no mapping": "[]",
 		"a parameter in a cookie": `{"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {"operationId": "getA",
 			"security": [{"apiKey": []}], "parameters": [{"name": "h", "in": "cookie", "schema": {"type": "string"}}], "responses": {}}}}}`,
 		"a broken pattern": `{"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "paths": {"/a": {"get": {"operationId": "getA",
