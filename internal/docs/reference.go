@@ -65,9 +65,6 @@ type code struct {
 	Text  template.HTML
 }
 
-// webhooksTag gathers what webhooks are sent.
-const webhooksTag = "webhook-events"
-
 func (s *site) readReference(document *spec.Document) error {
 	text, err := document.YAML()
 	if err != nil {
@@ -80,7 +77,6 @@ func (s *site) readReference(document *spec.Document) error {
 	for _, t := range d.Tags {
 		s.reference.Tags = append(s.reference.Tags, tag{Name: t.Name, Title: title(t.Name), Description: t.Description})
 	}
-	s.reference.Tags = append(s.reference.Tags, tag{Name: webhooksTag, Title: "Webhook events", Description: "What webhooks are sent, as `POST` with a signature."})
 	for _, paths := range []ordered[ordered[yaml.Node]]{d.Paths, d.Webhooks} {
 		for _, path := range paths {
 			for _, method := range path.Value {
@@ -92,7 +88,7 @@ func (s *site) readReference(document *spec.Document) error {
 					return fmt.Errorf("%s %s: %w", method.Key, path.Key, err)
 				}
 				if !strings.HasPrefix(path.Key, "/") {
-					o.Method, o.Tag = "", webhooksTag
+					o.Method = ""
 				}
 				s.reference.add(o)
 				s.index.add(entry{Title: o.Summary, Path: o.Path(), Kind: strings.TrimSpace(o.Method + " " + o.Route), Text: o.Description, Name: o.OperationID})

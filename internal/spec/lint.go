@@ -21,7 +21,7 @@ var (
 // Lint holds the document against the project's rules for it (each rule's function says which) and returns every
 // breach, each with its JSON pointer.
 func Lint(root *yaml.Node) error {
-	l := &linter{root: root, ids: map[string]string{}}
+	l := &linter{root: root, ids: map[string]string{}, tags: map[string]bool{}}
 	if lookup(root, "jsonSchemaDialect") != nil {
 		l.report("#/jsonSchemaDialect", "must be absent: tools switch their validation off when they see it")
 	}
@@ -29,6 +29,7 @@ func Lint(root *yaml.Node) error {
 		l.report("#/openapi", "must be 3.1.x")
 	}
 	l.eachOperation(l.operation)
+	l.webhooks()
 	walk(root, "#", l.content)
 	l.schemas()
 	return errors.Join(l.breaches...)
@@ -37,6 +38,7 @@ func Lint(root *yaml.Node) error {
 type linter struct {
 	root     *yaml.Node
 	ids      map[string]string // operationId → place
+	tags     map[string]bool   // those of operations
 	breaches []error
 }
 
@@ -81,6 +83,8 @@ func (l *linter) operation(op *yaml.Node, method, at string) {
 	}
 	if tags := lookup(op, "tags"); tags == nil || len(tags.Content) != 1 {
 		l.report(at, "needs exactly one tag")
+	} else {
+		l.tags[tags.Content[0].Value] = true
 	}
 	l.permission(op, at)
 	if d := lookup(op, "description"); d != nil && permissionByHand.MatchString(strings.TrimSuffix(d.Value, permissionNote(op))) {
@@ -127,6 +131,24 @@ func (l *linter) failures(op *yaml.Node, method, at string) {
 	for _, status := range want {
 		if responses == nil || lookup(responses, status) == nil {
 			l.report(at+"/responses", "needs %s", status)
+		}
+	}
+}
+
+// webhooks wants a tag at each webhook that no operation has: generators write one file a tag, and those of webhooks last.
+func (l *linter) webhooks() {
+	list := lookup(l.root, "webhooks")
+	if list == nil {
+		return
+	}
+	for i := 0; i < len(list.Content); i += 2 {
+		at := "#/webhooks/" + escape(list.Content[i].Value) + "/post"
+		tags := resolve(list.Content[i+1], "#/post/tags")
+		switch {
+		case tags == nil || len(tags.Content) != 1:
+			l.report(at, "needs exactly one tag")
+		case l.tags[tags.Content[0].Value]:
+			l.report(at, "the tag %q is one of operations: clients that are generated would lose those", tags.Content[0].Value)
 		}
 	}
 }

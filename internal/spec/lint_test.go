@@ -36,6 +36,10 @@ paths:
       requestBody:
         content: {application/json: {schema: {$ref: '#/components/schemas/Thing'}, examples: {one: {value: {}}}}}
       responses: {'200': {}, '400': {}, '401': {}, '403': {}, '404': {}, '412': {}, '413': {}, '415': {}, '422': {}, '429': {}, '500': {}, '503': {}}
+webhooks:
+  thing.changed:
+    post:
+      tags: [told]
 components:
   responses:
     Things:
@@ -85,6 +89,8 @@ func TestLint(t *testing.T) {
 		{"no tag", "tags: [things]\n      summary: List", "tags: []\n      summary: List", list + ": needs exactly one tag"},
 		{"no tags", "      tags: [things]\n      summary: List", "      summary: List", list + ": needs exactly one tag"},
 		{"two tags", "tags: [things]\n      summary: List", "tags: [things, more]\n      summary: List", list + ": needs exactly one tag"},
+		{"webhook without a tag", "tags: [told]", "tags: []", "#/webhooks/thing.changed/post: needs exactly one tag"},
+		{"webhook with the tag of operations", "tags: [told]", "tags: [things]", `#/webhooks/thing.changed/post: the tag "things" is one of operations: clients that are generated would lose those`},
 		{"no security", "      security: [{apiKey: []}]\n", "", update + ": needs security: [{apiKey: [permission]}]"},
 		{"open to all", "security: [{apiKey: []}]", "security: []", update + ": needs security: [{apiKey: [permission]}]"},
 		{"other security", "security: [{apiKey: []}]", "security: [{cookie: []}]", update + ": needs security: [{apiKey: [permission]}]"},
