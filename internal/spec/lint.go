@@ -182,10 +182,30 @@ func (l *linter) schemas() {
 				l.report(at, "the schema needs a description")
 			}
 			l.schema(n, at)
+			l.parts(lookup(n, "allOf"))
 		} else if strings.HasSuffix(at, "/schema") && !strings.Contains(at, "/schemas/") {
 			l.schema(n, at)
 		}
 	})
+}
+
+// parts wants x-nullable: true beside the null of what a schema has from others: generators lose the null there.
+func (l *linter) parts(allOf *yaml.Node) {
+	if allOf == nil {
+		return
+	}
+	for _, part := range allOf.Content {
+		ref := scalar(part, "$ref")
+		properties := resolve(l.root, ref+"/properties")
+		if properties == nil {
+			continue
+		}
+		for i := 0; i < len(properties.Content); i += 2 {
+			if p := properties.Content[i+1]; slices.Contains(types(p), "null") && scalar(p, "x-nullable") != "true" {
+				l.report(ref+"/properties/"+escape(properties.Content[i].Value), "needs x-nullable: true, as an allOf has it")
+			}
+		}
+	}
 }
 
 func (l *linter) schema(n *yaml.Node, at string) {

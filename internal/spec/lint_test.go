@@ -64,6 +64,14 @@ components:
         content: {description: Whether it is full., type: boolean}
         words: {type: array, maxItems: 9, items: {$ref: '#/components/schemas/Word'}}
     Word: {type: string, maxLength: 9, description: A word.}
+    More:
+      description: A thing and more.
+      allOf: [{$ref: '#/components/schemas/Part'}, {type: object}]
+    Part:
+      description: What others have.
+      type: object
+      properties:
+        day: {description: When., type: [string, 'null'], x-nullable: true, format: date, maxLength: 10}
 `
 
 func TestLint_sound(t *testing.T) {
@@ -147,6 +155,7 @@ func TestLint(t *testing.T) {
 		{"oneOf without a discriminator", ", discriminator: {propertyName: kind}", "", thing + "/either: oneOf needs a discriminator"},
 		{"anyOf without a discriminator", "oneOf: [{$ref: '#/components/schemas/Word'}], discriminator: {propertyName: kind}", "anyOf: []", thing + "/either: anyOf needs a discriminator"},
 		{"allOf", "maxLength: 5", "minLength: 5", thing + "/all/allOf/1: a schema of type string needs maxLength"},
+		{"allOf that loses null", ", x-nullable: true", "", "#/components/schemas/Part/properties/day: needs x-nullable: true, as an allOf has it"},
 		{"oneOf", "oneOf: [{$ref: '#/components/schemas/Word'}]", "oneOf: [{type: string}]", thing + "/either/oneOf/0: a schema of type string needs maxLength"},
 		{"anyOf", "oneOf: [{$ref: '#/components/schemas/Word'}]", "anyOf: [{type: string}]", thing + "/either/anyOf/0: a schema of type string needs maxLength"},
 		{"additionalProperties", "additionalProperties: {type: string, maxLength: 9}", "additionalProperties: {type: string}", thing + "/more/additionalProperties: a schema of type string needs maxLength"},
