@@ -63,23 +63,36 @@ gen: ## Bundle openapi/, and generate the server's and the client's code and the
 	@$(GO) run ./cmd/samples gen
 
 .PHONY: sdks
-sdks: gen python-tools ## Generate what the SDKs have from the specification
+sdks: gen node-tools python-tools ## Generate what the SDKs have from the specification
 	@$(GO) run ./cmd/sdks sdk
-	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent generate
+	@cd sdk/typescript && npm run --silent generate
 	@$(PYTHON)/ruff format --quiet sdk/python
 
 # The environment of the Python SDK's tools, made anew when their versions change.
 PYTHON := bin/python/bin
+# What the TypeScript SDK's tools need at least.
+NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null
 
 .PHONY: test-typescript
-test-typescript: ## Check and test the TypeScript SDK
-	@cd sdk/typescript && npm ci --silent && npm run --silent typecheck && npm test --silent
+test-typescript: node-tools ## Check and test the TypeScript SDK
+	@cd sdk/typescript && npm run --silent typecheck && npm test --silent
+
+.PHONY: node-tools
+node-tools: sdk/typescript/node_modules/.package-lock.json # What the TypeScript SDK is made and tested with
+
+sdk/typescript/node_modules/.package-lock.json: sdk/typescript/package-lock.json
+	@{ $(NODE); } || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		echo "Installing Node …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq nodejs npm >/dev/null; }
+	@{ $(NODE); } || { echo "Node 20 or newer is not installed: see https://nodejs.org/en/download, or run  brew install node"; exit 1; }
+	@cd sdk/typescript && npm ci --silent && touch node_modules/.package-lock.json
 
 .PHONY: python-tools
 python-tools: bin/python/requirements.txt # What the Python SDK is laid out and tested with
 
 bin/python/requirements.txt: sdk/python/requirements.txt
-	@command -v python3 >/dev/null || { echo "Python is not installed: run  sudo apt-get install python3-venv  or  brew install python"; exit 1; }
+	@python3 -c 'import ensurepip' 2>/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		echo "Installing Python …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; }
+	@python3 -c 'import ensurepip' 2>/dev/null || { echo "Python is not installed: run  sudo apt-get install python3-venv  or  brew install python"; exit 1; }
 	@rm -rf bin/python && python3 -m venv bin/python && $(PYTHON)/pip install --quiet --disable-pip-version-check -r $< && cp $< $@
 
 .PHONY: test-python
@@ -89,9 +102,13 @@ test-python: python-tools ## Check and test the Python SDK, and install its whee
 	@cd sdk/python && rm -rf dist && ../../$(PYTHON)/python -m build --quiet --no-isolation --wheel && ../../$(PYTHON)/python tests/install.py dist/*.whl
 
 .PHONY: test-samples
-test-samples: tools python-tools ## Check and run the code samples that need the SDKs for TypeScript and Python, as make test does the others
-	@cd sdk/typescript && { [ -d node_modules ] || npm ci --silent; } && npm run --silent build
+test-samples: tools node-tools python-tools ## Check and run the code samples that need the SDKs for TypeScript and Python, as make test does the others
+	@cd sdk/typescript && npm run --silent build
 	@$(GO) test -count=1 ./contracttests/samples -languages typescript,python
+
+.PHONY: test-sdks
+test-sdks: tools test-typescript test-python ## Check and test the SDKs, and run their scenarios and faults against a server
+	@$(GO) test -tags sdks -count=1 -timeout 10m ./contracttests/sdks
 
 .PHONY: lint
 lint: ## Check style and layers
@@ -99,10 +116,12 @@ lint: ## Check style and layers
 		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@PATH="$$PATH:$$($(GO) env GOPATH)/bin" golangci-lint run ./...
 
+GENERATED := gen 'sdk/go/*.gen.go' 'sdk/typescript/*/generated/*' sdk/python/src/plotwise/models.py 'sdk/python/src/plotwise/_*sync*.py'
+
 .PHONY: generated
-generated: gen # Fails when the generated code is not up to date
-	@git diff --exit-code -- gen || { echo "gen/ is not up to date: run make gen and commit"; exit 1; }
-	@test -z "$$(git ls-files --others --exclude-standard gen)" || { echo "gen/ has files that are not committed"; exit 1; }
+generated: sdks # Fails when the generated code is not up to date
+	@git diff --exit-code -- $(GENERATED) || { echo "the generated code is not up to date: run make sdks and commit"; exit 1; }
+	@new="$$(git ls-files --others --exclude-standard -- $(GENERATED))" && test -z "$$new" || { echo "generated and not committed: $$new"; exit 1; }
 
 OASDIFF := github.com/oasdiff/oasdiff@v1.35.0
 BASE ?= HEAD~1
@@ -115,7 +134,7 @@ contract-diff: ## List in Markdown what changed in the specification since BASE,
 	@echo "## Webhooks"; $(GO) run $(OASDIFF) changelog bin/diff/base-webhooks.json bin/diff/openapi-webhooks.json --format markdown
 
 .PHONY: check
-check: generated lint test test-samples e2e ## All that has to pass before a change goes in
+check: generated lint test test-sdks test-samples e2e ## All that has to pass before a change goes in
 
 .PHONY: bench
 bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)
