@@ -142,12 +142,15 @@ func newProxy(t *testing.T, server string) http.Handler {
 // count is what came with an id.
 type count struct {
 	Attempts int      `json:"attempts"`
-	Keys     []string `json:"keys"` // different ones
+	Keys     []string `json:"keys"` // different ones; an attempt without one counts as one of its own
 }
 
 func (c *count) add(key string) int {
 	c.Attempts++
-	if key != "" && !slices.Contains(c.Keys, key) {
+	if key == "" {
+		key = fmt.Sprintf("none with attempt %d", c.Attempts)
+	}
+	if !slices.Contains(c.Keys, key) {
 		c.Keys = append(c.Keys, key)
 	}
 	return c.Attempts
