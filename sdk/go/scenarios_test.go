@@ -236,7 +236,11 @@ func at(value any, pointer string) (any, error) {
 	for key := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		switch within := value.(type) {
 		case map[string]any:
-			value = within[strings.NewReplacer("~1", "/", "~0", "~").Replace(key)]
+			inner, found := within[strings.NewReplacer("~1", "/", "~0", "~").Replace(key)]
+			if !found {
+				return nil, fmt.Errorf("%s leads nowhere", pointer)
+			}
+			value = inner
 		case []any:
 			i, err := strconv.Atoi(key)
 			if err != nil || i >= len(within) {
@@ -252,12 +256,14 @@ func at(value any, pointer string) (any, error) {
 
 var named = regexp.MustCompile(`\$\{(\w+)\}`)
 
-// fill puts what was saved in the place of names.
+// fill puts what was saved in the place of names; those that nothing is saved under stay, and fit nothing.
 func (r *runner) fill(value any) any {
 	switch value := value.(type) {
 	case string:
 		if name, ok := strings.CutPrefix(value, "$"); ok && !strings.HasPrefix(name, "{") {
-			return r.names[name]
+			if saved, found := r.names[name]; found {
+				return saved
+			}
 		}
 		return named.ReplaceAllStringFunc(value, func(name string) string { return fmt.Sprint(r.names[name[2:len(name)-1]]) })
 	case []any:
