@@ -110,6 +110,19 @@ test-samples: tools node-tools python-tools ## Check and run the code samples th
 test-sdks: tools test-typescript test-python ## Check and test the SDKs, and run their scenarios and faults against a server
 	@$(GO) test -tags sdks -count=1 -timeout 10m ./contracttests/sdks
 
+OPENAPI_GENERATOR := 7.25.0
+GENERATOR_JAR := bin/openapi-generator-cli-$(OPENAPI_GENERATOR).jar
+
+.PHONY: sdk-interop
+sdk-interop: tools node-tools $(GENERATOR_JAR) ## Make clients with openapi-generator, for Java, TypeScript and Python, and use them
+	@OPENAPI_GENERATOR=$(OPENAPI_GENERATOR) $(GO) test -tags interop -count=1 -timeout 15m ./contracttests/interop
+
+$(GENERATOR_JAR):
+	@{ command -v javac && command -v mvn; } >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		echo "Installing Java and Maven …"; apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq default-jdk-headless maven >/dev/null; }
+	@{ command -v javac && command -v mvn; } >/dev/null || { echo "Java or Maven is not installed: run  sudo apt-get install default-jdk-headless maven  or  brew install maven"; exit 1; }
+	@mvn -q -B dependency:copy -Dartifact=org.openapitools:openapi-generator-cli:$(OPENAPI_GENERATOR) -DoutputDirectory=$(CURDIR)/bin
+
 .PHONY: lint
 lint: ## Check style and layers
 	@command -v golangci-lint >/dev/null && golangci-lint version 2>/dev/null | grep -q "$(GOLANGCI_VERSION:v%=%)" || \
