@@ -55,14 +55,27 @@ describe("the package", { timeout: 120_000 }, () => {
     expect(run(project, "a.mjs")).toBe("true function\n");
     expect(run(project, "a.cjs")).toBe("function function\n");
 
+    const examples = [...read("README.md").matchAll(/```ts\n(.*?)```/gs)].map(([, code]) => code!);
+    expect(examples.length).toBeGreaterThan(6);
+    examples.forEach((code, i) => writeFileSync(join(project, `readme${i}.mts`), example(code)));
     writeFileSync(join(project, "use.mts"), usage);
     writeFileSync(join(project, "use.cts"), usage);
     const compiler = join(root, "node_modules/typescript/lib/tsc.js");
     const options = ["--noEmit", "--strict", "--target", "ES2022", "--lib", "ES2022,DOM"];
-    run(project, compiler, ...options, "--module", "Node16", "use.mts", "use.cts");
+    run(project, compiler, ...options, "--module", "Node16", "use.mts", "use.cts", ...examples.map((_, i) => `readme${i}.mts`));
     run(project, compiler, ...options, "--module", "ESNext", "--moduleResolution", "Bundler", "--exactOptionalPropertyTypes", "use.mts");
   });
 });
+
+// example is a piece of the README as a module that compiles: what it leaves to its reader is declared.
+function example(code: string): string {
+  const given = { client: "Plotwise", uuid: "string", id: "string", apiKey: "string", secret: "string" };
+  const declared = Object.entries(given).filter(([name]) => !code.includes(`const ${name} =`) && new RegExp(`\\b${name}\\b`).test(code));
+  const plotwise = /import .*Plotwise\b/.test(code) ? "" : 'import { Plotwise } from "plotwise";\n';
+  const last = code.includes("lastNumber") ? "declare let lastNumber: number;\n" : "";
+  const body = code.includes("return null") ? code.replace(/try {.*/s, (rest) => `async function read() {\n${rest}}\nread();\n`) : code;
+  return plotwise + last + declared.map(([name, type]) => `declare const ${name}: ${type};\n`).join("") + body;
+}
 
 // A mistake in it would not compile, and each @ts-expect-error has to be one.
 const usage = `
