@@ -103,6 +103,9 @@ func (f fault) hold(err error) error {
 	default:
 		holds = errors.As(err, &answer) && answer.Status == statuses[f.Error]
 	}
+	if !holds && err == nil {
+		return fmt.Errorf("it succeeds, want %s", f.Error)
+	}
 	if !holds {
 		return fmt.Errorf("outcome = %w, want success %t, %s", err, f.Succeeds, f.Error)
 	}

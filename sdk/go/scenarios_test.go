@@ -153,6 +153,9 @@ func (r *runner) run(ctx context.Context, s step) error {
 // hold reports what of a failure is not as it has to be.
 func (f failure) hold(err error) error {
 	var e *plotwise.Error
+	if err == nil {
+		return fmt.Errorf("it succeeds, want %d %s", f.Status, f.Code)
+	}
 	if !errors.As(err, &e) || e.Status != f.Status || string(e.Code) != f.Code {
 		return fmt.Errorf("failure = %w, want %d %s", err, f.Status, f.Code)
 	}
