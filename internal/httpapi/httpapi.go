@@ -131,6 +131,9 @@ func New(o Options) (http.Handler, error) {
 
 func newEcho(o Options) (*echo.Echo, error) {
 	document, err := validation.Served()
+	if err == nil {
+		err = document.Prepare(o.Engine)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,16 @@ type Document struct {
 	Operations map[string]*Operation // by operationId
 	Schemas    map[string]*Schema    // the named ones
 	Webhooks   []Webhook             // in the document's order
+	authority  func() (*authority, error)
+}
+
+// Prepare makes the authority before it is first asked, which takes half a second, for an engine that asks it each time.
+func (d *Document) Prepare(e Engine) error {
+	if e != Authority && e != Both {
+		return nil
+	}
+	_, err := d.authority()
+	return err
 }
 
 // Webhook is one of the document's webhooks.
@@ -47,10 +57,12 @@ func Compile(text []byte) (*Document, error) {
 	}
 	c := compilation{document, compiler, fast.NewCompiler(decoded), hints{}}
 	c.hints.collect(decoded)
-	d := &Document{Operations: map[string]*Operation{}, Schemas: map[string]*Schema{}}
-	ask := sync.OnceValues(func() (*authority, error) { return newAuthority(text) })
+	d := &Document{
+		Operations: map[string]*Operation{}, Schemas: map[string]*Schema{},
+		authority: sync.OnceValues(func() (*authority, error) { return newAuthority(text) }),
+	}
 	for _, op := range document.Operations() {
-		o := &Operation{Operation: op, authority: ask, hints: c.hints}
+		o := &Operation{Operation: op, authority: d.authority, hints: c.hints}
 		if err := c.compile(o); err != nil {
 			return nil, fmt.Errorf("compile operation %s: %w", op.ID, err)
 		}
