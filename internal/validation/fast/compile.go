@@ -5,35 +5,43 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Compiler compiles the schemas of a document. Schemas that refer to each other are the same in all that it compiles.
 type Compiler struct {
 	document any
 	schemas  map[string]*Schema // by their JSON pointers
+	broken   error              // the first that there was: a schema may refer to what could not be compiled
 }
 
 // NewCompiler returns a Compiler for a document whose numbers were decoded as json.Number.
 func NewCompiler(document any) *Compiler {
-	return &Compiler{document, map[string]*Schema{}}
+	return &Compiler{document: document, schemas: map[string]*Schema{}}
 }
 
 // Compile returns the schema at a JSON pointer (#/components/schemas/Permit). A keyword that it does not know is an error, so that
-// nothing is passed over in silence.
+// nothing is passed over in silence. After an error, nothing compiles any more.
 func (c *Compiler) Compile(pointer string) (*Schema, error) {
+	if c.broken != nil {
+		return nil, c.broken
+	}
 	if s, ok := c.schemas[pointer]; ok {
 		return s, nil
 	}
 	value, err := c.at(pointer)
 	if err != nil {
+		c.broken = err
 		return nil, err
 	}
 	s := &Schema{}
 	c.schemas[pointer] = s // which a schema that refers to itself finds
 	if err := c.compile(s, value, pointer); err != nil {
+		c.broken = err
 		return nil, err
 	}
 	return c.settle(pointer, s), nil
@@ -181,31 +189,58 @@ func count(to *int, value any, at string) error {
 func bound(to **decimal, value any, at string) error {
 	written := []byte(fmt.Sprint(value))
 	d, end := parseDecimal(written, 0)
-	if end != len(written) {
-		return fmt.Errorf("%s: %s is no number of at most %d digits without an exponent", at, written, maxDigits)
+	if end != len(written) || !d.exact() {
+		return fmt.Errorf("%s: %s is no number without an exponent that binary64 holds", at, written)
 	}
 	*to = &d
 	return nil
 }
 
-func refer(c *Compiler, s *Schema, value any, _ string) error {
-	pointer, _ := value.(string)
-	to, err := c.Compile(pointer)
+func refer(c *Compiler, s *Schema, value any, at string) error {
+	reference, _ := value.(string)
+	pointer, err := url.PathUnescape(reference)
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", at, err)
 	}
-	s.all = append(s.all, to)
-	return nil
+	return c.also(s, pointer, at)
 }
 
 func allOf(c *Compiler, s *Schema, value any, at string) error {
 	branches, _ := value.([]any)
 	for i := range branches {
-		if err := refer(c, s, within(at, "allOf", strconv.Itoa(i)), at); err != nil {
+		if err := c.also(s, within(at, "allOf", strconv.Itoa(i)), at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// also adds what has to hold besides.
+func (c *Compiler) also(s *Schema, pointer, at string) error {
+	to, err := c.Compile(pointer)
+	if err != nil {
+		return err
+	}
+	if to.reaches(s) {
+		return fmt.Errorf("%s: it refers to itself, for the same value", at)
+	}
+	s.all = append(s.all, to)
+	return nil
+}
+
+// reaches reports whether to look at a value is to look at it by another schema as well.
+func (s *Schema) reaches(other *Schema) bool {
+	if s == other || slices.ContainsFunc(s.all, func(also *Schema) bool { return also.reaches(other) }) {
+		return true
+	}
+	if s.choice != nil {
+		for _, branch := range s.choice.branches {
+			if branch.reaches(other) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 var names = map[string]kinds{
@@ -251,16 +286,27 @@ func enum(_ *Compiler, s *Schema, value any, at string) error {
 
 // literal writes a value as JSON that nothing else comes to.
 func literal(value any) (string, error) {
-	switch value.(type) {
-	case nil, bool, string, json.Number:
+	switch v := value.(type) {
+	case nil, bool:
+	case string:
+		if escapes(v) {
+			return "", fmt.Errorf("the literal %q has escapes, which are not known", v)
+		}
+		return `"` + v + `"`, nil
+	case json.Number:
+		if d, end := parseDecimal([]byte(v), 0); end != len(v) || !d.exact() {
+			return "", fmt.Errorf("the literal %s is no number without an exponent that binary64 holds", v)
+		}
 	default:
 		return "", fmt.Errorf("enum and const of %T are not known", value)
 	}
 	written, err := json.Marshal(value)
-	if err == nil && strings.Contains(string(written), `\`) {
-		err = fmt.Errorf("the literal %s has escapes, which are not known", written)
-	}
 	return string(written), err
+}
+
+// escapes reports whether a text does not stand in JSON as it is.
+func escapes(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' })
 }
 
 func pattern(_ *Compiler, s *Schema, value any, at string) error {
@@ -299,7 +345,9 @@ func properties(c *Compiler, s *Schema, value any, at string) error {
 		if err != nil {
 			return err
 		}
-		s.objects().add(name, of)
+		if err := s.objects().add(name, of); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
 	}
 	return nil
 }
@@ -313,9 +361,13 @@ func required(_ *Compiler, s *Schema, value any, _ string) error {
 	return nil
 }
 
-func (o *object) add(name string, of *Schema) {
+func (o *object) add(name string, of *Schema) error {
+	if escapes(name) {
+		return fmt.Errorf("the name %q has escapes, which are not known", name)
+	}
 	o.index[name] = len(o.properties)
 	o.properties = append(o.properties, property{name, of})
+	return nil
 }
 
 // settle notes which properties have to be there, once all are known.
@@ -329,7 +381,9 @@ func (o *object) settle(at string) error {
 			if of == nil {
 				of = &Schema{} // which nothing holds
 			}
-			o.add(name, of)
+			if err := o.add(name, of); err != nil {
+				return fmt.Errorf("%s: %w", at, err)
+			}
 		}
 		o.required |= 1 << o.index[name]
 	}
@@ -362,6 +416,9 @@ func oneOf(c *Compiler, s *Schema, value any, at string) error {
 		if s.choice.branches[told] != nil {
 			return fmt.Errorf("%s: %s is %s in another branch, too", pointer, name, told)
 		}
+		if branch.reaches(s) {
+			return fmt.Errorf("%s: it refers to itself, for the same value", pointer)
+		}
 		s.choice.branches[told] = branch
 	}
 	return nil
@@ -372,9 +429,11 @@ func (s *Schema) told(name string) (string, error) {
 	if o := s.object; o != nil && s.types == record {
 		if i, ok := o.index[name]; ok && o.required&(1<<i) != 0 && len(o.properties[i].schema.literals) == 1 {
 			for written := range o.properties[i].schema.literals {
-				return written, nil
+				if written[0] == '"' { // 1 and 1.0 are the same
+					return written, nil
+				}
 			}
 		}
 	}
-	return "", fmt.Errorf("want an object whose %q, the discriminator, is required and a const", name)
+	return "", fmt.Errorf("want an object whose %q, the discriminator, is required and a const string", name)
 }

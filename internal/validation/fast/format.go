@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
-	"time"
 )
 
 // formats are those that are asserted (JSON Schema 2020-12, validation §7.3), each as far as it is sure.
@@ -94,7 +93,7 @@ func isOffset(b []byte) bool {
 		return false
 	}
 	hours, minutes := digits(b[1:3]), digits(b[4:])
-	return hours >= 0 && hours*int(time.Hour) < 24*int(time.Hour) && minutes >= 0 && minutes < 60
+	return hours >= 0 && hours < 24 && minutes >= 0 && minutes < 60
 }
 
 // isUUID wants the text form of RFC 9562 §4.

@@ -83,11 +83,13 @@ type powerset struct {
 	states  [][]uint32 // sorted
 }
 
-// state returns the number of a state, which is new or known; -1 when there would be too many.
+// state returns the number of a state, which is new or known; -1 when there would be too many. The first, before any character,
+// is like no other: the text begins there.
 func (p *powerset) state(at []uint32) int {
-	known := slices.IndexFunc(p.states, func(s []uint32) bool { return slices.Equal(s, at) })
-	if known >= 0 {
-		return known
+	for i := 1; i < len(p.states); i++ {
+		if slices.Equal(p.states[i], at) {
+			return i
+		}
 	}
 	if len(p.states) == maxStates {
 		return -1

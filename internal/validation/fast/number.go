@@ -18,6 +18,9 @@ type decimal struct {
 // maxDigits is how many digits a number may have here: what it comes to fits 64 bits.
 const maxDigits = 18
 
+// exact reports whether binary64, as which some read numbers, tells the number from all others that are exact.
+func (d decimal) exact() bool { return d.digits < 1e15 || d.scale == 0 && d.digits <= 1<<53 }
+
 // numeral looks at the number that begins at i. Those with an exponent, or with more digits, are left to others.
 func (c *check) numeral(s *Schema, i int) int {
 	d, end := parseDecimal(c.body, i)
@@ -63,8 +66,12 @@ func parseDecimal(b []byte, i int) (d decimal, end int) {
 	return d, i
 }
 
-// holds reports whether the rules surely hold.
+// holds reports whether the rules surely hold, for the number and for what it is rounded to as binary64. That may be the bound, but
+// not beyond, as bounds are exact.
 func (n *number) holds(d decimal) bool {
+	if (n.above != nil || n.below != nil || n.multipleOf != nil) && !d.exact() {
+		return false
+	}
 	for _, bound := range []struct {
 		of    *decimal
 		signs [2]int // what comparing with it may come to

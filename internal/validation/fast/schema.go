@@ -3,7 +3,10 @@
 // a slower one that knows the words. So false means "ask", not "invalid".
 package fast
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // Schema is a compiled schema. It is safe for concurrent use.
 type Schema struct {
@@ -90,7 +93,7 @@ func (s *Schema) AcceptsLiteral(value string) bool {
 	c := checks.Get().(*check)
 	c.scratch = append(c.scratch[:0], value...)
 	c.body = c.scratch
-	ok := value != "" && value[0] != '"' && c.value(s, 0, 0) == len(value)
+	ok := value != "" && strings.IndexByte(`{["n`, value[0]) < 0 && c.value(s, 0, 0) == len(value)
 	c.body = nil
 	checks.Put(c)
 	return ok
@@ -100,10 +103,7 @@ func (s *Schema) AcceptsLiteral(value string) bool {
 // they write.
 func (s *Schema) AcceptsList(values []string, literals bool) bool {
 	a := s.array
-	if s.types&list == 0 || len(s.all) > 0 || s.literals != nil {
-		return false
-	}
-	if a == nil {
+	if a == nil || s.types&list == 0 || len(s.all) > 0 || s.literals != nil || s.choice != nil {
 		return false
 	}
 	if len(values) < a.min || len(values) > a.max || a.unique && len(values) > maxUnique {

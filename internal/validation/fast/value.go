@@ -115,7 +115,7 @@ func ended(i, n, least, most int) int {
 func (c *check) differs(seen [][2]int, n, start, end int) bool {
 	item := c.body[start:end]
 	if n >= len(seen) || item[0] != '"' || bytes.IndexByte(item, '\\') >= 0 {
-		return n == 0
+		return false
 	}
 	for _, s := range seen[:n] {
 		if bytes.Equal(c.body[s[0]:s[1]], item) {
