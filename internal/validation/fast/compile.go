@@ -178,7 +178,8 @@ func (s *Schema) objects() *object {
 }
 
 func count(to *int, value any, at string) error {
-	n, err := strconv.Atoi(fmt.Sprint(value))
+	written, _ := value.(json.Number)
+	n, err := strconv.Atoi(string(written))
 	if err != nil || n < 0 {
 		return fmt.Errorf("%s: %v is no count", at, value)
 	}
@@ -187,13 +188,22 @@ func count(to *int, value any, at string) error {
 }
 
 func bound(to **decimal, value any, at string) error {
-	written := []byte(fmt.Sprint(value))
-	d, end := parseDecimal(written, 0)
-	if end != len(written) || !d.exact() {
-		return fmt.Errorf("%s: %s is no number without an exponent that binary64 holds", at, written)
+	written, _ := value.(json.Number)
+	d, err := exactly(written)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
 	}
 	*to = &d
 	return nil
+}
+
+// exactly reads a number that all readers take for the same.
+func exactly(written json.Number) (decimal, error) {
+	d, end := parseDecimal([]byte(written), 0)
+	if end != len(written) || !d.exact() {
+		return d, fmt.Errorf("%q is no number without an exponent that binary64 holds", written)
+	}
+	return d, nil
 }
 
 func refer(c *Compiler, s *Schema, value any, at string) error {
@@ -294,8 +304,8 @@ func literal(value any) (string, error) {
 		}
 		return `"` + v + `"`, nil
 	case json.Number:
-		if d, end := parseDecimal([]byte(v), 0); end != len(v) || !d.exact() {
-			return "", fmt.Errorf("the literal %s is no number without an exponent that binary64 holds", v)
+		if _, err := exactly(v); err != nil {
+			return "", err
 		}
 	default:
 		return "", fmt.Errorf("enum and const of %T are not known", value)
