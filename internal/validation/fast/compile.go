@@ -44,15 +44,16 @@ func (c *Compiler) Compile(pointer string) (*Schema, error) {
 		c.broken = err
 		return nil, err
 	}
-	return c.settle(pointer, s), nil
-}
-
-// settle puts what a schema refers to in its place when it says nothing besides.
-func (c *Compiler) settle(pointer string, s *Schema) *Schema {
-	if len(s.all) == 1 && s.types == anything && s.literals == nil && s.text == nil && s.number == nil && s.array == nil && s.object == nil && s.choice == nil {
+	s.whole = true
+	if len(s.all) == 1 && s.types == anything && s.forObjects() && s.object == nil { // it says nothing besides
 		c.schemas[pointer] = s.all[0]
 	}
-	return c.schemas[pointer]
+	return c.schemas[pointer], nil
+}
+
+// forObjects reports whether a schema has rules for objects alone, but for those that have to hold besides.
+func (s *Schema) forObjects() bool {
+	return s.literals == nil && s.text == nil && s.number == nil && s.array == nil && s.choice == nil
 }
 
 var unescapePointer = strings.NewReplacer("~1", "/", "~0", "~")
@@ -125,6 +126,7 @@ func (c *Compiler) compile(s *Schema, value any, at string) error {
 	if s.choice != nil && s.object != nil {
 		return fmt.Errorf("%s: oneOf beside other keywords for objects is not known", at)
 	}
+	s.absorb()
 	return s.object.settle(at)
 }
 
@@ -165,14 +167,14 @@ func (s *Schema) numbers() *number {
 
 func (s *Schema) arrays() *array {
 	if s.array == nil {
-		s.array = &array{items: &Schema{types: anything}, max: unlimited}
+		s.array = &array{items: anyValue, max: unlimited}
 	}
 	return s.array
 }
 
 func (s *Schema) objects() *object {
 	if s.object == nil {
-		s.object = &object{index: map[string]int{}, others: &Schema{types: anything}, max: unlimited}
+		s.object = &object{index: map[string]int{}, others: anyValue, max: unlimited}
 	}
 	return s.object
 }
@@ -340,8 +342,10 @@ func items(c *Compiler, s *Schema, _ any, at string) (err error) {
 }
 
 func additionalProperties(c *Compiler, s *Schema, value any, at string) (err error) {
-	if allowed, ok := value.(bool); ok && !allowed {
-		s.objects().others = nil
+	if allowed, ok := value.(bool); ok {
+		if s.objects(); !allowed {
+			s.object.others = nil
+		}
 		return nil
 	}
 	s.objects().others, err = c.Compile(within(at, "additionalProperties"))

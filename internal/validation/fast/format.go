@@ -136,7 +136,7 @@ func isURL(b []byte) bool {
 		}
 	}
 	host, path := rest, []byte(nil)
-	if i := bytes.IndexAny(rest, "/?"); i >= 0 {
+	if i := bytes.IndexAny(rest, "/?#"); i >= 0 {
 		host, path = rest[:i], rest[i:]
 	}
 	if i := bytes.LastIndexByte(host, ':'); i >= 0 {
@@ -145,10 +145,12 @@ func isURL(b []byte) bool {
 		}
 		host = host[:i]
 	}
+	fragment := false // which no second one may follow
 	for _, p := range path {
-		if !plainURL[p] {
+		if !plainURL[p] && (p != '#' || fragment) {
 			return false
 		}
+		fragment = fragment || p == '#'
 	}
 	return isHost(host)
 }

@@ -50,8 +50,8 @@ func TestAccepts_url(t *testing.T) {
 	table{
 		schema: `{"format": "uri"}`,
 		holds: quoted("https://example.com", "http://example.com/", "https://example.com:8443/a/b?c=d&e=f", "https://a", "https://a-b.c1/", "https://10.0.0.1/x", "https://example.com?x", "https://example.com/~a/(b)!$'*+,;=:@",
-			"https://example.com:99999/", "https://EXAMPLE.com", `https:\/\/example.com\/a`, `https://example.com/\u0061`),
-		asks: quoted("https://example.com/a#b", "https://example.com/%20", "https://[::1]/", "ftp://example.com", "mailto:a@example.com", "urn:x:y", "HTTPS://example.com", "https://é.example", "https://example.com/é",
+			"https://example.com:99999/", "https://example.com/a#b", "https://a#", "https://a?b#/c?d", "https://EXAMPLE.com", `https:\/\/example.com\/a`, `https://example.com/\u0061`),
+		asks: quoted("https://example.com/a#b#c", "https://example.com/#%20", "https://example.com/%20", "https://[::1]/", "ftp://example.com", "mailto:a@example.com", "urn:x:y", "HTTPS://example.com", "https://é.example", "https://example.com/é",
 			"https://user@example.com", "https://a_b.example", "https://example.com.", "https://example.com:/", "https:", "https://", "https:///a", "https://-a.example", "https://a..b", "https://"+strings.Repeat("a", 64)+".example"),
 		breaks: quoted("", "example.com", "/a", "//example.com", "https://example.com/%", "https://example.com/%zz", "https://example.com:x/", "https://exa mple.com", ":", "https://[::1", `https://example.com/\n`, "https://::1/",
 			"https://example.com:-1/"),

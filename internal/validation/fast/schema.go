@@ -18,7 +18,11 @@ type Schema struct {
 	object   *object
 	choice   *choice
 	all      []*Schema // what has to hold besides: $ref beside other keywords, allOf
+	whole    bool      // it is compiled to its end
 }
+
+// anyValue holds for every value.
+var anyValue = &Schema{types: anything, whole: true}
 
 // kinds is a set of the types that JSON Schema tells apart.
 type kinds uint8

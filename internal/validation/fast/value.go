@@ -100,7 +100,7 @@ func (c *check) list(s *Schema, i, depth int) int {
 	}
 }
 
-var anyArray = array{items: &Schema{types: anything}, max: unlimited}
+var anyArray = array{items: anyValue, max: unlimited}
 
 // ended returns the place behind a closing bracket, if there are enough values and not too many.
 func ended(i, n, least, most int) int {
@@ -163,7 +163,7 @@ func (c *check) record(s *Schema, i, depth int) int {
 	}
 }
 
-var anyObject = object{others: &Schema{types: anything}, max: unlimited}
+var anyObject = object{others: anyValue, max: unlimited}
 
 // member reads the name at i: what its value has to hold, and the place behind the name.
 func (c *check) member(m *members, i int) (of *Schema, end int) {
@@ -271,7 +271,7 @@ func (c *check) chosen(of *choice, i, depth int) int {
 			return no
 		}
 		value := c.space(c.colon(end + 1))
-		behind := c.value(anyObject.others, value, depth+1)
+		behind := c.value(anyValue, value, depth+1)
 		if behind < 0 {
 			return no
 		}

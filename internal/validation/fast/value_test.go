@@ -142,6 +142,13 @@ func TestAccepts_references(t *testing.T) {
 		{schema: `{"allOf": [{"minimum": 1}, {"maximum": 5}, {"type": "integer"}]}`, holds: []string{`1`, `5`}, asks: []string{`2.0`}, breaks: []string{`0`, `6`, `2.5`, `"a"`}},
 		{schema: `{"allOf": [{"required": ["a"]}, {"properties": {"a": {"type": "integer"}}}], "properties": {"b": {"type": "null"}}}`, holds: []string{`{"a":1}`, `{"b":null,"a":1}`}, breaks: []string{`{}`, `{"a":""}`, `{"a":1,"b":1}`}},
 		{schema: `{"allOf": [{"properties": {"a": {}}, "additionalProperties": false}], "properties": {"b": {}}}`, holds: []string{`{"a":1}`}, breaks: []string{`{"b":1}`}}, // each knows its own properties alone
+		{schema: `{"allOf": [{"properties": {"a": {"minimum": 1}}}, {"properties": {"a": {"maximum": 3}}, "required": ["c"], "maxProperties": 2}], "properties": {"a": {"type": "integer"}, "b": {}}, "minProperties": 2}`,
+			holds: []string{`{"a":1,"c":0}`, `{"c":0,"a":3}`, `{"b":0,"c":0}`, `{"x":0,"c":0}`}, breaks: []string{`{"a":0,"c":0}`, `{"a":4,"c":0}`, `{"a":2.5,"c":0}`, `{"a":1,"b":0}`, `{"c":0}`, `{"a":1,"b":0,"c":0}`}},
+		{schema: `{"allOf": [{"type": "object", "properties": {"a": {}}}], "properties": {"b": {}}, "additionalProperties": false}`, holds: []string{`{"b":1}`, `{}`}, breaks: []string{`{"a":1}`, `[]`}},
+		{schema: `{"allOf": [{"type": "object", "properties": {"a": {"const": 1}}}], "additionalProperties": {"type": "string"}, "properties": {"b": {}}}`, holds: []string{`{"b":1}`, `{"c":""}`}, breaks: []string{`{"a":1}`, `{"a":""}`}},
+		{schema: `{"allOf": [{"type": ["object", "null"], "required": ["a"]}], "type": ["object", "integer"], "minProperties": 2}`, holds: []string{`{"a":1,"b":1}`}, breaks: []string{`{"a":1}`, `null`, `1`, `{"b":1,"c":1}`}},
+		{schema: `{"properties": {"next": {"$ref": "#/components/schemas/It", "required": ["y"], "properties": {"y": {"const": 1}}}, "x": {"type": "string"}}, "required": ["x"]}`,
+			holds: []string{`{"x":""}`, `{"x":"","next":{"x":"","y":1}}`, `{"next":{"y":1,"x":"","next":{"x":"","y":1}},"x":""}`}, breaks: []string{`{}`, `{"x":"","next":{"x":""}}`, `{"x":"","next":{"y":1}}`, `{"x":"","next":{"y":1,"x":1}}`, `{"x":"","next":{"y":1,"x":"","next":{"y":1}}}`}},
 		{schema: `{"allOf": [true, {}, {"allOf": [{"const": 1}]}]}`, holds: []string{`1`}, breaks: []string{`2`}},
 		{schema: `{"allOf": [false]}`, breaks: oneOfEach},
 		{schema: `{"allOf": [{"$ref": "#/components/schemas/Word"}, {"enum": ["ab", "a"]}]}`, holds: []string{`"ab"`}, breaks: []string{`"a"`, `"abc"`}},
