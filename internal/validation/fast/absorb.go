@@ -5,7 +5,7 @@ import "slices"
 // absorb takes over the rules for objects of the schemas that have to hold besides, if they have no others, so that an object is
 // looked at once. Where additionalProperties says something, each schema keeps its own, as it is about the names of that one alone.
 func (s *Schema) absorb() {
-	if s.object == nil || s.object.others != anyValue {
+	if s.choice != nil || s.object == nil && len(s.all) < 2 || s.object != nil && s.object.others != anyValue {
 		return
 	}
 	s.all = slices.DeleteFunc(s.all, func(a *Schema) bool {
@@ -13,7 +13,7 @@ func (s *Schema) absorb() {
 			return false
 		}
 		s.types &= a.types
-		s.object.absorb(a.object)
+		s.objects().absorb(a.object)
 		return true
 	})
 }
