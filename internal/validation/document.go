@@ -3,6 +3,7 @@ package validation
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"net/url"
 	"sync"
 	"time"
@@ -187,7 +188,7 @@ func (c compilation) compile(o *Operation) error {
 
 func (c compilation) parameter(p spec.Parameter) (parameter, error) {
 	schema, quick, err := c.schemas(p.Schema)
-	return parameter{Parameter: p, schema: schema, quick: quick, hints: c.hints}, err
+	return parameter{Parameter: p, key: http.CanonicalHeaderKey(p.Name), schema: schema, quick: quick, hints: c.hints}, err
 }
 
 // schemas compiles the schema at a fragment, for both engines.

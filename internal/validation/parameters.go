@@ -19,6 +19,7 @@ import (
 
 type parameter struct {
 	spec.Parameter
+	key    string // its name as http.Header has it, if it is a header
 	schema *jsonschema.Schema
 	quick  *fast.Schema
 	hints  hints

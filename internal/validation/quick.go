@@ -43,7 +43,7 @@ func (o *Operation) acceptsPath(values map[string]string) bool {
 func acceptsHeaders(declared []parameter, header http.Header) bool {
 	for i := range declared {
 		p := &declared[i]
-		switch values := header.Values(p.Name); {
+		switch values := header[p.key]; {
 		case len(values) == 0 && !p.Required:
 		case len(values) != 1 || !p.acceptsOne(values[0]):
 			return false

@@ -67,6 +67,7 @@ func TestOperation_Response_refuses(t *testing.T) {
 		{"no media type", "getThing", 200, "", thing, `content type "": want application/json`},
 		{"no JSON", "getThing", 200, "application/json", `{"data":`, ""},
 		{"no body", "getThing", 200, "application/json", "", "a response 200 has a body, this one has none"},
+		{"null for a body", "getThing", 200, "application/json", " null\n", "a response 200 is an object, this one is null"},
 		{"missing envelope", "getThing", 200, "application/json", goodThing, "data"},
 		{"missing field", "getThing", 200, "application/json", `{"data":{"id":"` + thingID + `","name":"a"}}`, "at"},
 		{"wrong type", "getThing", 200, "application/json", strings.Replace(thing, `"a"`, `1`, 1), "FieldPath: $.data.name]"},

@@ -168,6 +168,9 @@ func (o *Operation) askResponse(r *http.Request, status int, header http.Header,
 	if r, declared := o.responses[status]; declared && !r.empty && len(body) == 0 {
 		return fmt.Errorf("a response %d has a body, this one has none", status)
 	}
+	if string(bytes.TrimSpace(body)) == "null" { // which the authority takes for no body
+		return fmt.Errorf("a response %d is an object, this one is null", status)
+	}
 	response := &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(bytes.NewReader(body)), Request: r}
 	checked := *r
 	checked.Method = o.Method
