@@ -52,8 +52,7 @@ func TestServed_changed(t *testing.T) {
 	s := real(t)
 	r := rand.New(rand.NewPCG(7, 8))
 	var changed, valid, accepted int
-	asked := map[string]int{}
-	for range 20 {
+	for range 5 {
 		for _, name := range s.names {
 			one := s.byName[name]
 			example := []byte("null")
@@ -73,8 +72,6 @@ func TestServed_changed(t *testing.T) {
 				valid++
 				if isAccepted {
 					accepted++
-				} else {
-					asked[string(body)]++
 				}
 			}
 		}

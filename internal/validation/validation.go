@@ -67,6 +67,7 @@ func (e Engine) decide(accepts func() bool, ask func() error) error {
 			return fmt.Errorf("%w: %w", ErrDisagreement, err)
 		}
 		return err
+	case Fast:
 	}
 	if accepts() {
 		return nil

@@ -52,7 +52,7 @@ func newMatcher(pattern string) (*matcher, error) {
 // tabulate makes the table by the powerset construction: a state is the set of the instructions that the program may be at.
 func (m *matcher) tabulate(program *syntax.Prog) {
 	for _, i := range program.Inst {
-		if i.Op == syntax.InstEmptyWidth && syntax.EmptyOp(i.Arg)&^(syntax.EmptyBeginText|syntax.EmptyEndText) != 0 {
+		if i.Op == syntax.InstEmptyWidth && syntax.EmptyOp(i.Arg)&^(syntax.EmptyBeginText|syntax.EmptyEndText) != 0 { //nolint:gosec // it is one
 			return // lines and words begin and end where the neighbours say
 		}
 	}
@@ -120,7 +120,7 @@ func (p *powerset) closure(from []uint32, holds syntax.EmptyOp) []uint32 {
 		case syntax.InstCapture, syntax.InstNop:
 			open = append(open, i.Out)
 		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(i.Arg)&^holds == 0 {
+			if syntax.EmptyOp(i.Arg)&^holds == 0 { //nolint:gosec // it is one
 				open = append(open, i.Out)
 			} else {
 				found = append(found, at) // it may hold at the end
@@ -147,6 +147,7 @@ func (p *powerset) step(from []uint32, r rune) []uint32 {
 			if i.MatchRune(r) {
 				next = append(next, i.Out)
 			}
+		default: // an end that is not there, as a character follows
 		}
 	}
 	return p.closure(next, 0)

@@ -18,8 +18,10 @@ func TestAccepts_length(t *testing.T) {
 		{schema: `{"minLength": 1, "maxLength": 1}`, holds: one, breaks: append([]string{`""`}, two...)},
 		{schema: `{"minLength": 2, "maxLength": 2}`, holds: two, breaks: append([]string{`""`, `"abc"`, `"👨‍👩‍👧"`}, one...)},
 		{schema: `{"maxLength": 0}`, holds: []string{`""`}, breaks: one},
-		{schema: `{"minLength": 17}`, holds: []string{`"` + strings.Repeat("é", 17) + `"`, `"` + strings.Repeat("a", 17) + `"`},
-			breaks: []string{`"` + strings.Repeat("é", 16) + `"`, `"` + strings.Repeat("😀", 16) + `"`, `"` + strings.Repeat(`\u00e9`, 16) + `"`}},
+		{
+			schema: `{"minLength": 17}`, holds: []string{`"` + strings.Repeat("é", 17) + `"`, `"` + strings.Repeat("a", 17) + `"`},
+			breaks: []string{`"` + strings.Repeat("é", 16) + `"`, `"` + strings.Repeat("😀", 16) + `"`, `"` + strings.Repeat(`\u00e9`, 16) + `"`},
+		},
 	})
 }
 
@@ -191,11 +193,23 @@ func TestAcceptsList(t *testing.T) {
 		literals bool
 		want     bool
 	}{
-		{words, []string{"a"}, false, true}, {words, []string{"a", "b", "abc"}, false, true}, {words, nil, false, false}, {words, []string{"a", "b", "c", "d"}, false, false},
-		{words, []string{"a", "b", "a"}, false, false}, {words, []string{"abcd"}, false, false}, {words, []string{"a", "A", ""}, false, true}, {words, []string{"1"}, true, false},
-		{numbers, nil, true, true}, {numbers, []string{"1"}, true, true}, {numbers, []string{"1", "2"}, true, false}, // the authority compares numbers
-		{numbers, []string{"10"}, true, false}, {numbers, []string{"a"}, true, false}, {numbers, []string{"1"}, false, false},
-		{loose, []string{"1", "1"}, true, true}, {loose, []string{"1", "1.5"}, true, false}, {loose, []string{""}, true, false},
+		{words, []string{"a"}, false, true},
+		{words, []string{"a", "b", "abc"}, false, true},
+		{words, nil, false, false},
+		{words, []string{"a", "b", "c", "d"}, false, false},
+		{words, []string{"a", "b", "a"}, false, false},
+		{words, []string{"abcd"}, false, false},
+		{words, []string{"a", "A", ""}, false, true},
+		{words, []string{"1"}, true, false},
+		{numbers, nil, true, true},
+		{numbers, []string{"1"}, true, true},
+		{numbers, []string{"1", "2"}, true, false}, // the authority compares numbers
+		{numbers, []string{"10"}, true, false},
+		{numbers, []string{"a"}, true, false},
+		{numbers, []string{"1"}, false, false},
+		{loose, []string{"1", "1"}, true, true},
+		{loose, []string{"1", "1.5"}, true, false},
+		{loose, []string{""}, true, false},
 	} {
 		if got := c.schema.AcceptsList(c.values, c.literals); got != c.want {
 			t.Errorf("AcceptsList(%q, %t) = %t, want %t", c.values, c.literals, got, c.want)

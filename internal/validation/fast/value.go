@@ -30,7 +30,7 @@ func (c *check) value(s *Schema, i, depth int) int {
 		c.known = c.known[1:]
 		return end
 	}
-	end := no
+	var end int
 	switch c.body[i] {
 	case '{':
 		end = c.record(s, i, depth)

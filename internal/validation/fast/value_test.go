@@ -10,10 +10,12 @@ import (
 
 func TestAccepts_objects(t *testing.T) {
 	runAll(t, []table{
-		{schema: `{"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}`,
+		{
+			schema: `{"properties": {"a": {"type": "string"}, "b": {"type": "integer"}}}`,
 			holds:  []string{`{}`, `{"a":"x"}`, `{"b":1}`, `{"a":"x","b":1}`, `{"b":1,"a":"x"}`, `{"c":null}`, `{"a":"x","c":[{}],"b":1}`, `{"":1}`, `{"A":1,"a ":2}`, `{"é":1}`},
 			asks:   []string{`{"\u0061":"x"}`, `{"c\n":1}`, `{"a":"x","b":1.0}`},
-			breaks: []string{`{"a":1}`, `{"b":"1"}`, `{"a":null}`, `{"c":1,"b":1.5}`, `{"\u0061":1}`}},
+			breaks: []string{`{"a":1}`, `{"b":"1"}`, `{"a":null}`, `{"c":1,"b":1.5}`, `{"\u0061":1}`},
+		},
 		{schema: `{"properties": {"a": false, "b": true}}`, holds: []string{`{}`, `{"b":1}`, `{"c":1}`}, breaks: []string{`{"a":1}`, `{"b":1,"a":null}`}},
 		{schema: `{"properties": {"a": {}}, "additionalProperties": false}`, holds: []string{`{}`, `{"a":1}`}, breaks: []string{`{"b":1}`, `{"a":1,"b":1}`, `{"":1}`, `{"A":1}`, `{"\u0062":1}`}},
 		{schema: `{"additionalProperties": false}`, holds: []string{`{}`, ` { } `}, breaks: []string{`{"a":1}`}},
@@ -112,11 +114,15 @@ const shapes = `{"discriminator": {"propertyName": "kind"}, "oneOf": [
 func TestAccepts_oneOf(t *testing.T) {
 	table{
 		schema: shapes,
-		holds: []string{`{"kind":"circle","r":1}`, `{"r":1,"kind":"circle"}`, ` { "r" : 1 , "kind" : "circle" } `, `{"kind":"dot"}`, `{"x":[{"kind":"circle"}],"kind":"dot"}`, `{"kind":"dot","within":{"kind":"circle","r":1}}`,
-			`{"within":{"within":{"kind":"dot"},"kind":"dot"},"kind":"dot"}`},
+		holds: []string{
+			`{"kind":"circle","r":1}`, `{"r":1,"kind":"circle"}`, ` { "r" : 1 , "kind" : "circle" } `, `{"kind":"dot"}`, `{"x":[{"kind":"circle"}],"kind":"dot"}`, `{"kind":"dot","within":{"kind":"circle","r":1}}`,
+			`{"within":{"within":{"kind":"dot"},"kind":"dot"},"kind":"dot"}`,
+		},
 		asks: []string{`{"kind":"d\u006ft"}`, `{"k\u0069nd":"dot"}`, `{"\u0078":1,"kind":"dot"}`},
-		breaks: append([]string{`{"kind":"square"}`, `{"kind":"circle"}`, `{"kind":"circle","r":"1"}`, `{"kind":"circle","r":1,"x":1}`, `{"r":1}`, `{"kind":null}`, `{"kind":1}`, `{"kind":["dot"]}`, `{"kind":{"kind":"dot"}}`,
-			`{"Kind":"dot"}`, `{"kind":"dot","within":{}}`, `{"kind":"dot","within":{"kind":"circle"}}`, `{"kind":"dot","within":null}`, `{"x":{"kind":"dot"}}`, `{"kind":"dot"`, `{"kind"}`, `{"kind":}`, `{"kind" "dot"}`, `{"kind":"dot",}`}, oneOfEach...),
+		breaks: append([]string{
+			`{"kind":"square"}`, `{"kind":"circle"}`, `{"kind":"circle","r":"1"}`, `{"kind":"circle","r":1,"x":1}`, `{"r":1}`, `{"kind":null}`, `{"kind":1}`, `{"kind":["dot"]}`, `{"kind":{"kind":"dot"}}`,
+			`{"Kind":"dot"}`, `{"kind":"dot","within":{}}`, `{"kind":"dot","within":{"kind":"circle"}}`, `{"kind":"dot","within":null}`, `{"x":{"kind":"dot"}}`, `{"kind":"dot"`, `{"kind"}`, `{"kind":}`, `{"kind" "dot"}`, `{"kind":"dot",}`,
+		}, oneOfEach...),
 	}.run(t)
 	quick, _ := compiled(t, shapes)
 	for _, body := range []string{`{"kind":"dot","kind":"dot"}`, `{"kind":"dot","kind":"circle"}`, `{"kind":"circle","r":1,"kind":"dot"}`, `{"kind":"dot","k\u0069nd":"dot"}`, `{"x":1,"x":1,"kind":"dot"}`, `{"x":{"y":1,"y":1},"kind":"dot"}`} {
@@ -142,13 +148,17 @@ func TestAccepts_references(t *testing.T) {
 		{schema: `{"allOf": [{"minimum": 1}, {"maximum": 5}, {"type": "integer"}]}`, holds: []string{`1`, `5`}, asks: []string{`2.0`}, breaks: []string{`0`, `6`, `2.5`, `"a"`}},
 		{schema: `{"allOf": [{"required": ["a"]}, {"properties": {"a": {"type": "integer"}}}], "properties": {"b": {"type": "null"}}}`, holds: []string{`{"a":1}`, `{"b":null,"a":1}`}, breaks: []string{`{}`, `{"a":""}`, `{"a":1,"b":1}`}},
 		{schema: `{"allOf": [{"properties": {"a": {}}, "additionalProperties": false}], "properties": {"b": {}}}`, holds: []string{`{"a":1}`}, breaks: []string{`{"b":1}`}}, // each knows its own properties alone
-		{schema: `{"allOf": [{"properties": {"a": {"minimum": 1}}}, {"properties": {"a": {"maximum": 3}}, "required": ["c"], "maxProperties": 2}], "properties": {"a": {"type": "integer"}, "b": {}}, "minProperties": 2}`,
-			holds: []string{`{"a":1,"c":0}`, `{"c":0,"a":3}`, `{"b":0,"c":0}`, `{"x":0,"c":0}`}, breaks: []string{`{"a":0,"c":0}`, `{"a":4,"c":0}`, `{"a":2.5,"c":0}`, `{"a":1,"b":0}`, `{"c":0}`, `{"a":1,"b":0,"c":0}`}},
+		{
+			schema: `{"allOf": [{"properties": {"a": {"minimum": 1}}}, {"properties": {"a": {"maximum": 3}}, "required": ["c"], "maxProperties": 2}], "properties": {"a": {"type": "integer"}, "b": {}}, "minProperties": 2}`,
+			holds:  []string{`{"a":1,"c":0}`, `{"c":0,"a":3}`, `{"b":0,"c":0}`, `{"x":0,"c":0}`}, breaks: []string{`{"a":0,"c":0}`, `{"a":4,"c":0}`, `{"a":2.5,"c":0}`, `{"a":1,"b":0}`, `{"c":0}`, `{"a":1,"b":0,"c":0}`},
+		},
 		{schema: `{"allOf": [{"type": "object", "properties": {"a": {}}}], "properties": {"b": {}}, "additionalProperties": false}`, holds: []string{`{"b":1}`, `{}`}, breaks: []string{`{"a":1}`, `[]`}},
 		{schema: `{"allOf": [{"type": "object", "properties": {"a": {"const": 1}}}], "additionalProperties": {"type": "string"}, "properties": {"b": {}}}`, holds: []string{`{"b":1}`, `{"c":""}`}, breaks: []string{`{"a":1}`, `{"a":""}`}},
 		{schema: `{"allOf": [{"type": ["object", "null"], "required": ["a"]}], "type": ["object", "integer"], "minProperties": 2}`, holds: []string{`{"a":1,"b":1}`}, breaks: []string{`{"a":1}`, `null`, `1`, `{"b":1,"c":1}`}},
-		{schema: `{"properties": {"next": {"$ref": "#/components/schemas/It", "required": ["y"], "properties": {"y": {"const": 1}}}, "x": {"type": "string"}}, "required": ["x"]}`,
-			holds: []string{`{"x":""}`, `{"x":"","next":{"x":"","y":1}}`, `{"next":{"y":1,"x":"","next":{"x":"","y":1}},"x":""}`}, breaks: []string{`{}`, `{"x":"","next":{"x":""}}`, `{"x":"","next":{"y":1}}`, `{"x":"","next":{"y":1,"x":1}}`, `{"x":"","next":{"y":1,"x":"","next":{"y":1}}}`}},
+		{
+			schema: `{"properties": {"next": {"$ref": "#/components/schemas/It", "required": ["y"], "properties": {"y": {"const": 1}}}, "x": {"type": "string"}}, "required": ["x"]}`,
+			holds:  []string{`{"x":""}`, `{"x":"","next":{"x":"","y":1}}`, `{"next":{"y":1,"x":"","next":{"x":"","y":1}},"x":""}`}, breaks: []string{`{}`, `{"x":"","next":{"x":""}}`, `{"x":"","next":{"y":1}}`, `{"x":"","next":{"y":1,"x":1}}`, `{"x":"","next":{"y":1,"x":"","next":{"y":1}}}`},
+		},
 		{schema: `{"allOf": [{"required": ["a"]}, {"properties": {"a": {"type": "integer"}}}]}`, holds: []string{`{"a":1}`, `null`, `1`}, breaks: []string{`{}`, `{"a":""}`}},
 		{schema: `{"allOf": [` + shapes + `, {"required": ["kind"]}, {"minProperties": 2}]}`, holds: []string{`{"kind":"circle","r":1}`}, breaks: []string{`{"kind":"dot"}`, `{"kind":"circle"}`}},
 		{schema: strings.Replace(shapes, "{", `{"allOf": [{"required": ["r"]}, {"minProperties": 2}], `, 1), holds: []string{`{"kind":"circle","r":1}`, `{"kind":"dot","r":1}`}, breaks: []string{`{"kind":"dot"}`, `{"kind":"circle"}`, `{"r":1,"x":1}`}},
