@@ -39,7 +39,7 @@ func (s *subjects) sent(op *Operation) (r *http.Request, path map[string]string,
 	return r, path, body
 }
 
-// values returns values at and beside the bounds of a parameter, after that of its example.
+// values returns values at and beside the bounds of a parameter, and that of its example.
 func (s *subjects) values(parameter map[string]any) []string {
 	p := place{&node{}, s.document.rules(parameter["schema"], 0)}
 	if items := p.find("items", ""); items != nil {
@@ -57,6 +57,7 @@ func (s *subjects) values(parameter map[string]any) []string {
 func TestServed_queries(t *testing.T) {
 	s := real(t)
 	operations, ids := realOperations(t)
+	random := rand.New(rand.NewPCG(15, 16))
 	valid, accepted := 0, 0
 	for _, id := range ids {
 		op := operations[id]
@@ -79,7 +80,9 @@ func TestServed_queries(t *testing.T) {
 			if p["in"] == problem.InQuery && p["required"] != true {
 				all.Set(name, s.example(p))
 			}
-			for _, v := range s.values(p) {
+			values := s.values(p)
+			for range 12 { // most operations have the same parameters
+				v := values[random.IntN(len(values))]
 				switch p["in"] {
 				case problem.InQuery:
 					count(url.Values{name: {v}}, nil)
@@ -108,7 +111,7 @@ func FuzzQuery(f *testing.F) {
 				switch {
 				case p["in"] == problem.InHeader:
 					f.Add(id, "", v)
-				case i%9 == 0:
+				case i%30 == 0:
 					f.Add(id, url.Values{name: {v}}.Encode(), "")
 				}
 			}

@@ -16,6 +16,7 @@ var fuzzed = []string{
 		"id": {"format": "uuid"}, "url": {"format": "uri"}, "email": {"format": "email"}, "v4": {"format": "ipv4"}, "v6": {"format": "ipv6"}, "text": {"pattern": "[^ \\t]"},
 		"in": {"$ref": "#/components/schemas/It"}, "word": {"$ref": "#/components/schemas/Word", "maxLength": 3}, "all": {"allOf": [{"minimum": 1}, {"type": "integer"}]}}}`,
 	`{"type": ["array", "object", "null"], "items": {"$ref": "#/components/schemas/It"}, "additionalProperties": {"$ref": "#/components/schemas/It"}, "required": ["a"]}`,
+	`{"allOf": [{"type": "object", "required": ["a"], "properties": {"a": {"type": "integer"}}}, {"properties": {"a": {"minimum": 1}, "b": {"maxLength": 2}}}], "minProperties": 2, "properties": {"b": {"type": ["string", "null"]}}}`,
 	`{"type": "array", "uniqueItems": true, "items": {"type": ["string", "integer"]}}`,
 	`{"multipleOf": 0.01, "minimum": -1000.5, "exclusiveMaximum": 9007199254740992}`,
 	`{"format": "date-time"}`, `{"format": "uri"}`, `{"format": "email"}`, `{"format": "ipv6"}`,
@@ -33,7 +34,7 @@ func FuzzAccepts(f *testing.F) {
 		pairs = append(pairs, pair{quick, slow})
 	}
 	for i, body := range []string{
-		whole, `{"r":1,"kind":"circle"}`, `{"name":"aé😀","code":"AB","kind":null,"version":"v1","count":-5,"price":99.49}`, `{"a":[{"a":null,"b":[]}]}`, `["a","\u0061",1,1.0]`, `99.4999999999999999`,
+		whole, `{"r":1,"kind":"circle"}`, `{"name":"aé😀","code":"AB","kind":null,"version":"v1","count":-5,"price":99.49}`, `{"a":[{"a":null,"b":[]}]}`, `{"a":1,"b":"éa","c":0}`, `["a","\u0061",1,1.0]`, `99.4999999999999999`,
 		`"2024-02-29T23:59:59.123-23:59"`, `"https://example.com:8080/a?b=c#d"`, `"a.b+c@example.com"`, `"::ffff:192.0.2.1"`,
 	} {
 		f.Add(uint8(i), []byte(body))

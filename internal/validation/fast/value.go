@@ -226,20 +226,16 @@ func (m *members) expected(body []byte, i int) (of *Schema, end int) {
 // schema notes a name and returns what its value has to hold; nil when the name is not allowed, or there already.
 func (m *members) schema(body []byte, start, end int) *Schema {
 	m.count++
-	name, known := body[start:end], m.rules.properties
-	at := m.next
-	if at >= len(known) || known[at].name != string(name) {
-		var found bool
-		if at, found = m.rules.index[string(name)]; !found {
-			return m.other(body, start, end)
-		}
-	}
-	m.next = at + 1
-	if m.seen&(1<<at) != 0 {
+	at, known := m.rules.index[string(body[start:end])]
+	switch {
+	case !known:
+		return m.other(body, start, end)
+	case m.seen&(1<<at) != 0:
 		return nil
 	}
 	m.seen |= 1 << at
-	return known[at].schema
+	m.next = at + 1
+	return m.rules.properties[at].schema
 }
 
 func (m *members) other(body []byte, start, end int) *Schema {
