@@ -16,7 +16,7 @@ import (
 type Compiler struct {
 	document any
 	schemas  map[string]*Schema // by their JSON pointers
-	broken   error              // the first that there was: a schema may refer to what could not be compiled
+	broken   error              // what was wrong with a schema: others may refer to it
 }
 
 // NewCompiler returns a Compiler for a document whose numbers were decoded as json.Number.
@@ -25,7 +25,7 @@ func NewCompiler(document any) *Compiler {
 }
 
 // Compile returns the schema at a JSON pointer (#/components/schemas/Permit). A keyword that it does not know is an error, so that
-// nothing is passed over in silence. After an error, nothing compiles any more.
+// nothing is passed over in silence. After such an error, nothing compiles any more.
 func (c *Compiler) Compile(pointer string) (*Schema, error) {
 	if c.broken != nil {
 		return nil, c.broken
@@ -35,7 +35,6 @@ func (c *Compiler) Compile(pointer string) (*Schema, error) {
 	}
 	value, err := c.at(pointer)
 	if err != nil {
-		c.broken = err
 		return nil, err
 	}
 	s := &Schema{}

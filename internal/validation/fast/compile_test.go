@@ -146,6 +146,9 @@ func TestCompile_afterError(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := NewCompiler(decoded)
+	if _, err := c.Compile("#/c"); err == nil || !strings.Contains(err.Error(), "there is nothing") {
+		t.Errorf("Compile(#/c) = %v, want that there is nothing", err)
+	}
 	for _, pointer := range []string{"#/a", "#/a", "#/b", "#/a/properties/b"} {
 		if _, err := c.Compile(pointer); err == nil || !strings.Contains(err.Error(), "the keyword unknown") {
 			t.Errorf("Compile(%s) = %v, want what was wrong first", pointer, err)
