@@ -146,7 +146,7 @@ func escapeSize(b []byte) int {
 			return 0
 		case !utf16.IsSurrogate(unit):
 			return 6
-		case len(b) >= 12 && utf16.DecodeRune(unit, hexUnit(b[6:])) != utf8.RuneError:
+		case utf16.DecodeRune(unit, hexUnit(b[6:])) != utf8.RuneError:
 			return 12
 		}
 	}
