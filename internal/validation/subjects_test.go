@@ -105,16 +105,10 @@ var realSubjects = sync.OnceValues(func() (*subjects, error) {
 		s.addOperation(op.Using(Both))
 	}
 	webhooks, _ := s.document["webhooks"].(map[string]any)
-	for name, webhook := range webhooks {
-		schema, _, err := served.Webhook(name)
-		if err != nil {
-			return nil, err
-		}
-		s.addSchema("webhook "+name, s.content(s.document.follow(webhook)["post"].(map[string]any)["requestBody"]), schema)
+	for _, w := range served.Webhooks {
+		s.addSchema("webhook "+w.Name, s.content(s.document.follow(webhooks[w.Name])["post"].(map[string]any)["requestBody"]), w.Body)
 	}
-	if err := s.addComponents(served); err != nil {
-		return nil, err
-	}
+	s.addComponents(served)
 	s.names = slices.Sorted(maps.Keys(s.byName))
 	return s, nil
 })
@@ -240,7 +234,7 @@ func (s *subjects) request(op *Operation) (*http.Request, map[string]string) {
 }
 
 // addComponents adds the named schemas, with the parts of examples that are theirs.
-func (s *subjects) addComponents(served *Document) error {
+func (s *subjects) addComponents(served *Document) {
 	parts := map[string][][]byte{}
 	for _, one := range s.byName {
 		for _, example := range one.examples {
@@ -249,15 +243,10 @@ func (s *subjects) addComponents(served *Document) error {
 	}
 	components := s.document["components"].(map[string]any)["schemas"].(map[string]any)
 	for name := range components {
-		schema, err := served.Schema(name)
-		if err != nil {
-			return err
-		}
-		one := s.addSchema("schema "+name, map[string]any{"schema": components[name]}, schema)
+		one := s.addSchema("schema "+name, map[string]any{"schema": components[name]}, served.Schemas[name])
 		slices.SortFunc(parts[name], bytes.Compare)
 		one.examples = slices.CompactFunc(parts[name], bytes.Equal)
 	}
-	return nil
 }
 
 // collect adds the parts of a value to those of the named schemas that they are.
