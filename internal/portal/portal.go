@@ -66,7 +66,7 @@ type portal struct {
 	operations map[string]*validation.Operation
 	attempts   *ratelimit.Memory // to sign in
 	audit      *audit.Log
-	sent       *idempotency.Keys // of forms
+	sent       *idempotency.Keys             // of forms
 	templates  map[string]*template.Template // by the name of the page
 	files      map[string]*web.File
 }
