@@ -71,7 +71,7 @@ sdks: gen node-tools python-tools ## Generate what the SDKs have from the specif
 # The environment of the Python SDK's tools, made anew when their versions change.
 PYTHON := bin/python/bin
 # What the TypeScript SDK's tools need at least.
-NODE := node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && command -v npm >/dev/null
+NODE := node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null
 
 .PHONY: test-typescript
 test-typescript: node-tools ## Check and test the TypeScript SDK
