@@ -62,12 +62,27 @@ func New(publicURL string) (http.Handler, error) {
 			return nil, fmt.Errorf("make /docs: %w", err)
 		}
 	}
+	s.forget()
 	mux := http.NewServeMux()
 	mux.Handle("GET /docs/ui/", http.StripPrefix("/docs/ui", kept(statigz.FileServer(static.FS))))
 	mux.HandleFunc("GET /docs/search", s.search)
 	mux.HandleFunc("GET /docs", s.serve)
 	mux.HandleFunc("GET /docs/", s.serve)
 	return web.Secured(mux, origin(publicURL)), nil
+}
+
+// forget lets go of what the pages were made of, megabytes; the navigation of those that are yet to be made takes names alone.
+func (s *site) forget() {
+	for _, t := range s.reference.Tags {
+		for _, o := range t.Operations {
+			*o = operation{OperationID: o.OperationID, Method: o.Method, Route: o.Route, Summary: o.Summary, Tag: o.Tag}
+		}
+	}
+	for _, group := range s.groups {
+		for _, g := range group.Guides {
+			g.Text, g.Headings, g.plain, g.Next = "", nil, "", nil
+		}
+	}
 }
 
 // origin returns that of a URL: operations are tried on the server that the specification names, which may have another

@@ -53,6 +53,16 @@ where true
 -- part: count
 select count(*) from (select 1
 
+-- part: count_watchlist_plain
+-- Every permit that is watched, or matches, is there: no filter needs to look at it.
+from watchlist_items where organization_id = ?
+
+-- part: count_portfolio_plain
+from (select distinct permit_uuid from condition_matches where organization_id = ?) matched where true
+
+-- part: count_condition_plain
+from condition_matches where organization_id = ? and condition_id = ?
+
 -- part: count_all
 from permits p where true
 

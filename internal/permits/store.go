@@ -104,7 +104,7 @@ func exportQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Que
 func rowsOf(b *postgres.Query, organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
 	order := orderOf(f)
 	b.Add(statements.Part("sorted_by_" + order.column))
-	from(b, "from_", organization, f)
+	from(b, "from_", "", organization, f)
 	filter(b, organization, f)
 	order.after(b, f.Scope, p.After)
 	b.Add(statements.Part("by_" + order.name()))
@@ -131,7 +131,11 @@ func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fi
 func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
 	b := &postgres.Query{}
 	b.Add(statements.Part("count"))
-	from(b, "count_", organization, f)
+	if f.plain() && f.Scope != ScopeAll {
+		from(b, "count_", "_plain", organization, f)
+		return b.Add(statements.Part("count_limit"), most)
+	}
+	from(b, "count_", "", organization, f)
 	filter(b, organization, f)
 	if f.Scope == ScopeAll {
 		b.Add(statements.Part("by_" + orderOf(f).name())) // lets an index answer where a filter does not
@@ -141,8 +145,8 @@ func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
 
 // from adds the tables that a scope reads: the permits as p and, where the organization joined them at some time, that
 // time as w.joined_at.
-func from(b *postgres.Query, prefix string, organization uuid.UUID, f Filter) {
-	part := statements.Part(prefix + f.Scope)
+func from(b *postgres.Query, prefix, suffix string, organization uuid.UUID, f Filter) {
+	part := statements.Part(prefix + f.Scope + suffix)
 	switch f.Scope {
 	case ScopeAll:
 		b.Add(part)
