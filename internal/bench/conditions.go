@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,27 +36,70 @@ type conditionTimes struct {
 	found             []int64   // permits of the created ones
 }
 
-// conditionCosts measures, on a database that holds the files' permits, an import of permits whose contractor changed, first
+const conditionRounds = 2
+
+// conditionCosts measures what conditions cost, on a copy of the files' permits each round; and, on the last one, what matching costs
+// as there is more of anything.
+func (b *bench) conditionCosts(ctx context.Context) error {
+	var times conditionTimes
+	for round := range conditionRounds {
+		name := "conditions" + strconv.Itoa(round)
+		db, err := b.copyOfImported(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := b.conditionRound(ctx, db, &times); err != nil {
+			return err
+		}
+		b.say(fmt.Sprintf("  round %d of %d", round+1, conditionRounds))
+		if round == conditionRounds-1 {
+			b.addConditions(times)
+			if err := b.matchingCurves(ctx, db); err != nil {
+				return err
+			}
+		}
+		if err := b.drop(ctx, name, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) addConditions(times conditionTimes) {
+	seconds := func(values []float64) string { return fmt.Sprintf("%.2f s", median(values)) }
+	b.add(row{
+		what: fmt.Sprintf("import of %d changed permits, %d conditions ÷ none", changedPermits, 5*tenants), ours: seconds(times.with), theirs: seconds(times.without),
+		values: ratios(times.with, times.without), bar: 2, most: true,
+		lines: []string{
+			"finding their contacts afterwards, in the background: " + seconds(times.drained),
+			fmt.Sprintf("%d matches of all conditions", times.matches),
+		},
+	})
+	b.add(row{what: fmt.Sprintf("create a company condition, %d permits found", times.found[0]), values: times.company, unit: "s", bar: 2, most: true})
+	b.add(row{what: fmt.Sprintf("create a location condition, %d permits found", times.found[1]), values: times.location, unit: "s", bar: 2, most: true})
+}
+
+// conditionRound measures, on a database that holds the files' permits, an import of permits whose contractor changed, first
 // without conditions and then with five of each of a thousand organizations; and how long a new condition takes.
-func (b *bench) conditionCosts(ctx context.Context, db *postgres.DB) error {
+func (b *bench) conditionRound(ctx context.Context, db *postgres.DB, times *conditionTimes) error {
 	took, err := b.importChanged(ctx, db, 1)
 	if err != nil {
 		return err
 	}
-	b.costs.without = append(b.costs.without, took)
-	if err := b.populate(ctx, db); err != nil {
+	times.without = append(times.without, took)
+	if err := populate(ctx, db, times); err != nil {
 		return err
 	}
 	if took, err = b.importChanged(ctx, db, 2); err != nil {
 		return err
 	}
-	b.costs.with = append(b.costs.with, took)
+	times.with = append(times.with, took)
 	start := time.Now()
 	if err := contacts.NewService(db, newID).Drain(ctx); err != nil {
 		return err
 	}
-	b.costs.drained = append(b.costs.drained, time.Since(start).Seconds())
-	return b.backfills(ctx, db)
+	times.drained = append(times.drained, time.Since(start).Seconds())
+	return backfills(ctx, db, times)
 }
 
 // importChanged imports the first permits with another phone number and status.
@@ -107,7 +151,7 @@ func (b *bench) changed(version int) ([]byte, error) {
 
 // populate makes organizations with two companies, two persons and a circle of 500 m each, drawn from the permits, and
 // finds their permits and contacts.
-func (b *bench) populate(ctx context.Context, db *postgres.DB) error {
+func populate(ctx context.Context, db *postgres.DB, times *conditionTimes) error {
 	for range tenants {
 		if _, err := organizations.NewService(db, time.Now, newID).Create(ctx, "Tenant", "professional"); err != nil {
 			return err
@@ -131,11 +175,11 @@ func (b *bench) populate(ctx context.Context, db *postgres.DB) error {
 	if err != nil {
 		return err
 	}
-	return b.matchAll(ctx, db)
+	return matchAll(ctx, db, times)
 }
 
 // matchAll matches every permit, as an import does with those of a batch.
-func (b *bench) matchAll(ctx context.Context, db *postgres.DB) error {
+func matchAll(ctx context.Context, db *postgres.DB, times *conditionTimes) error {
 	var permits []uuid.UUID
 	if err := db.SelectContext(ctx, &permits, "select uuid from permits order by uuid"); err != nil {
 		return err
@@ -163,12 +207,12 @@ func (b *bench) matchAll(ctx context.Context, db *postgres.DB) error {
 	if _, err := db.ExecContext(ctx, "analyze"); err != nil {
 		return err
 	}
-	return db.GetContext(ctx, &b.costs.matches, "select count(*) from condition_matches")
+	return db.GetContext(ctx, &times.matches, "select count(*) from condition_matches")
 }
 
 // backfills measures how long it takes to create the condition of the company with the most permits, and of the circle
 // of 1,500 m around the middle of all.
-func (b *bench) backfills(ctx context.Context, db *postgres.DB) error {
+func backfills(ctx context.Context, db *postgres.DB, times *conditionTimes) error {
 	organization, err := organizations.NewService(db, time.Now, newID).Create(ctx, "Enterprise", "enterprise")
 	if err != nil {
 		return err
@@ -188,14 +232,14 @@ func (b *bench) backfills(ctx context.Context, db *postgres.DB) error {
 	for _, c := range []struct {
 		condition conditions.Condition
 		times     *[]float64
-	}{{company, &b.costs.company}, {location, &b.costs.location}} {
+	}{{company, &times.company}, {location, &times.location}} {
 		start := time.Now()
 		created, err := s.Create(ctx, organization, c.condition)
 		if err != nil {
 			return err
 		}
 		*c.times = append(*c.times, time.Since(start).Seconds())
-		b.costs.found = append(b.costs.found, created.MatchCount)
+		times.found = append(times.found, created.MatchCount)
 	}
 	return nil
 }

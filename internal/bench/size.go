@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/plotwise/plotwise/internal/postgres"
+	"github.com/plotwise/plotwise/internal/validation"
+)
+
+// sizes are the databases that lists are compared on.
+var sizes = []struct{ permits, organizations int }{{10_000, 10}, {100_000, 100}, {300_000, 300}, {1_000_000, 1000}}
+
+const (
+	sizeTurns = 5
+	sizeSlice = 400 * time.Millisecond
+	watches   = 100 // permits on each watchlist: the slots of the professional plan
+	portfolio = 300 // permits in each portfolio
+)
+
+// fillStatements make a database of any size, with the columns that imports fill. Permits are of 20 jurisdictions, five statuses and 1,000
+// descriptions (a search vector each), filed over ten years, spread over a square of two degrees; they have no parties, which
+// lists do not read. Each organization watches permits from all over, and a condition of its own has its matches.
+var fillStatements = []string{
+	"set session_replication_role = replica", // no triggers, among them those that look foreign keys up
+	"set synchronous_commit = off",
+	"set maintenance_work_mem = '512MB'",
+	`insert into jurisdictions (id, slug, name, region)
+	select gen_random_uuid(), 'county-' || n, 'County ' || n, 'FL' from generate_series(1, 20) n`,
+	`create temp table words as
+	select n, text, to_tsvector('english', text) as search
+	from generate_series(0, 999) n,
+	lateral (select 'New two-story residence with attached garage, covered porch ' || n || ' and patio, house ' || n % 97 || ' of the row' as text) t`,
+	`insert into permits (uuid, jurisdiction_id, permit_number, status, stage, type, description, street, city, region, postal_code,
+		latitude, longitude, filed_date, issued_date, expires_date, valuation, search, source_hash, updated_at)
+	select uuid_v7(), j.id, 'BLD-' || 10 + n %% 17 || '-' || lpad(cast(n as text), 7, '0'), s.status, s.stage, 'Residential New Construction', w.text,
+		n %% 9000 || ' SABAL PALM DR', 'Heron Bay', 'FL', cast(33600 + n %% 300 as text), 27 + (n * 7919 %% 20000) / 10000.0, -82 + (n * 104729 %% 20000) / 10000.0,
+		date '2016-01-01' + n %% 3650, date '2016-02-15' + n %% 3650, date '2017-02-15' + n %% 3650, n %% 900000,
+		w.search, md5(cast(n as text))::uuid, now() - (%[1]d - n) * interval '10 milliseconds'
+	from generate_series(1, %[1]d) n
+	join (select row_number() over (order by slug) - 1 as at, id from jurisdictions) j on j.at = n %% 20
+	join (values (0, 'In Review', 'in_review'), (1, 'Issued', 'permit_issued'), (2, 'Inspections', 'inspection_phase'), (3, 'Finaled', 'permit_finaled'), (4, 'Expired', 'expired')) s (at, status, stage) on s.at = n / 20 %% 5
+	join words w on w.n = n * 31 %% 1000
+	order by n`,
+	"update change_clock set last = now()",
+	`create temp table numbered as select row_number() over (order by uuid) - 1 as n, uuid from permits`,
+	"create index on numbered (n)",
+	"analyze numbered",
+	fmt.Sprintf(`insert into watchlist_items (organization_id, permit_uuid, tags, added_at)
+	select o.id, p.uuid, '{downtown}', now() - interval '1 day'
+	from (select id, row_number() over (order by id) as at from organizations) o
+	cross join generate_series(1, %d) i
+	join numbered p on p.n = (o.at * 7717 + i * 5009) %%%% %%[1]d
+	on conflict do nothing`, watches),
+	fmt.Sprintf(`insert into condition_matches (organization_id, condition_id, permit_uuid, matched_at)
+	select o.id, o.id, p.uuid, now() - interval '1 day'
+	from (select id, row_number() over (order by id) as at from organizations) o
+	cross join generate_series(1, %d) i
+	join numbered p on p.n = (o.at * 5501 + i * 3301) %%%% %%[1]d
+	on conflict do nothing`, portfolio),
+	"vacuum (freeze) permits",
+}
+
+// fill makes permits, and what organizations that are there have of them. The indexes of permits are built afterwards.
+func fill(ctx context.Context, db *postgres.DB, permits int) error {
+	return postgres.WithConn(ctx, db, func(conn *postgres.Conn) error {
+		var names, indexes []string
+		for into, column := range map[*[]string]string{&names: "indexrelid::regclass", &indexes: "pg_get_indexdef(indexrelid)"} {
+			err := conn.SelectContext(ctx, into, "select "+column+" from pg_index where indrelid = 'permits'::regclass and not indisunique order by indexrelid")
+			if err != nil {
+				return err
+			}
+		}
+		for _, name := range names {
+			if _, err := conn.ExecContext(ctx, "drop index "+name); err != nil {
+				return err
+			}
+		}
+		statements := make([]string, len(fillStatements))
+		for i, text := range fillStatements {
+			statements[i] = text
+			if i >= 5 { // those before do not depend on the size
+				statements[i] = fmt.Sprintf(text, permits)
+			}
+		}
+		for _, text := range append(append(statements, indexes...), "analyze") {
+			if _, err := conn.ExecContext(ctx, text); err != nil {
+				return fmt.Errorf("%.40s …: %w", text, err)
+			}
+		}
+		return nil
+	})
+}
+
+// sizeCost measures lists of several databases in turns: as there is more, they are to take as long as before.
+func (b *bench) sizeCost(ctx context.Context) error {
+	lists := []struct{ name, path string }{
+		{"all permits", listPath},
+		{"a watchlist", "/v1/permits?per_page=25"},
+		{"a portfolio", "/v1/permits?scope=portfolio&per_page=25"},
+		{"a status of a county", "/v1/permits?scope=all&jurisdiction=county-7&status=In+Review&per_page=25"},
+		{"what changed lately", "/v1/permits?scope=all&per_page=25&updated_since=" + time.Now().UTC().Add(-30*time.Second).Format("2006-01-02T15:04:05Z")},
+	}
+	addresses, keys := make([]string, len(sizes)), make([][]tenant, len(sizes))
+	for i, size := range sizes {
+		name := fmt.Sprintf("size%d", size.permits)
+		db, err := b.create(ctx, name)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = b.drop(context.WithoutCancel(ctx), name, db) }()
+		if keys[i], err = newTenants(ctx, db, size.organizations); err != nil {
+			return err
+		}
+		if err := fill(ctx, db, size.permits); err != nil {
+			return err
+		}
+		address, end, err := listenService(ctx, db, validation.Fast)
+		if err != nil {
+			return err
+		}
+		defer end()
+		addresses[i] = address
+		b.say(fmt.Sprintf("  %s permits and %d organizations are there", short(size.permits), size.organizations))
+	}
+	for _, l := range lists {
+		sides := make([]side, len(sizes))
+		for i := range sizes {
+			requests := make([]request, len(keys[i]))
+			for at, who := range keys[i] {
+				requests[at] = who.get(l.path)
+			}
+			rand.Shuffle(len(requests), func(x, y int) { requests[x], requests[y] = requests[y], requests[x] })
+			if err := b.warm(addresses[i], requests); err != nil {
+				return err
+			}
+			sides[i] = b.latency(short(sizes[i].permits), addresses[i], requests...)
+		}
+		figures, err := takeTurns(ctx, sizeTurns, sizeSlice, sides...)
+		if err != nil {
+			return err
+		}
+		numbers := make([]int, len(sizes))
+		for i, size := range sizes {
+			numbers[i] = size.permits
+		}
+		last := len(sizes) - 1
+		b.add(row{
+			what: "p50 of a list of " + l.name + ", 1M permits ÷ 10k", ours: fmt.Sprintf("%.2f ms", median(figures[last])), theirs: fmt.Sprintf("%.2f ms", median(figures[0])),
+			values: ratios(figures[last], figures[0]), bar: 1.3, most: true, lines: []string{curve("ms", numbers, figures)},
+		})
+	}
+	return nil
+}
+
+// newTenants makes organizations, each with a key.
+func newTenants(ctx context.Context, db *postgres.DB, n int) ([]tenant, error) {
+	if _, err := db.ExecContext(ctx, "do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$"); err != nil {
+		return nil, err
+	}
+	made := make([]tenant, n)
+	for i := range made {
+		var err error
+		if made[i], err = newTenant(ctx, db); err != nil {
+			return nil, err
+		}
+	}
+	return made, nil
+}
+
+// warm asks for everything once: documents are rendered when they are first asked for.
+func (b *bench) warm(address string, requests []request) error {
+	for asked := 0; asked < len(requests); {
+		a, err := b.client.send(order{address, requests[asked:], callers, time.Second})
+		if err != nil {
+			return err
+		}
+		asked += max(1, a.count())
+	}
+	return nil
+}
