@@ -150,8 +150,16 @@ contract-diff: ## List in Markdown what changed in the specification since BASE,
 check: generated lint test test-sdks test-samples e2e ## All that has to pass before a change goes in
 
 .PHONY: bench
-bench: tools ## Measure imports against what Postgres can do at most, and what letting requests in costs (ONLY=admission or deliveries: that alone)
-	@$(GO) run ./internal/bench $(ONLY)
+bench: tools ## Measure how fast it is, in ratios, in about ten minutes (ONLY=imports or another part: that alone)
+	@$(GO) build -o bin/bench ./internal/bench && bin/bench $(ONLY)
+
+.PHONY: profile
+profile: tools ## Show where the server spends its time and memory while it answers lists; profiles go to bin/profile
+	@$(GO) build -o bin/bench ./internal/bench && bin/bench profile
+
+.PHONY: endure
+endure: tools ## Send it mixed requests for ten minutes (MINUTES=…), and fail when memory or the slowest answers grow
+	@$(GO) build -o bin/bench ./internal/bench && MINUTES=$(MINUTES) bin/bench endure
 
 SOAK ?= 100000
 

@@ -1,5 +1,5 @@
 // Command bench measures how fast Plotwise is, and how much memory it takes, on this machine: what is compared takes turns in one run, and
-// the table tells ratios. README.md says what each row means. With the name of a part as its argument it measures that alone;
+// the table tells ratios. README.md says what each row means. With names of parts as its arguments it measures those alone;
 // "profile" and "endure" are what make profile and make endure run. The city's files come from the directory that
 // PLOTWISE_BENCH_DATA names (austin/*.csv.gz below it); without it the rows are generated.
 package main
@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -94,20 +95,24 @@ func run(ctx context.Context, args []string) (err error) {
 }
 
 // chosen returns the parts that the arguments name; all of them when there is none.
-func chosen(args []string) ([]part, error) {
-	if len(args) == 0 {
+func chosen(names []string) ([]part, error) {
+	if len(names) == 0 {
 		return parts, nil
 	}
-	names := []string{"profile", "endure"}
-	for _, p := range append(parts, part{"profile", (*bench).profile}, part{"endure", (*bench).endure}) {
-		if p.name == args[0] {
-			return []part{p}, nil
+	var found []part
+	known := append(slices.Clone(parts), part{"profile", (*bench).profile}, part{"endure", (*bench).endure})
+	for _, name := range names {
+		i := slices.IndexFunc(known, func(p part) bool { return p.name == name })
+		if i < 0 {
+			var all []string
+			for _, p := range known {
+				all = append(all, p.name)
+			}
+			return nil, fmt.Errorf("%q is none of %s", name, strings.Join(all, ", "))
 		}
+		found = append(found, known[i])
 	}
-	for _, p := range parts {
-		names = append(names, p.name)
-	}
-	return nil, fmt.Errorf("%q is none of %s", args[0], strings.Join(names, ", "))
+	return found, nil
 }
 
 // bench is one run.

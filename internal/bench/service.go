@@ -111,7 +111,7 @@ func newTenant(ctx context.Context, db *postgres.DB) (tenant, error) {
 	if err != nil {
 		return tenant{}, err
 	}
-	agreed := int32(100_000_000)
+	agreed := int32(1_000_000) // the most that answers may tell
 	if err := s.SetPlan(ctx, o, "enterprise", &agreed); err != nil {
 		return tenant{}, err
 	}

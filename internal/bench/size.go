@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/plotwise/plotwise/internal/postgres"
@@ -30,36 +33,36 @@ var fillStatements = []string{
 	`insert into jurisdictions (id, slug, name, region)
 	select gen_random_uuid(), 'county-' || n, 'County ' || n, 'FL' from generate_series(1, 20) n`,
 	`create temp table words as
-	select n, text, to_tsvector('english', text) as search
+	select n as at, text, to_tsvector('english', text) as search
 	from generate_series(0, 999) n,
 	lateral (select 'New two-story residence with attached garage, covered porch ' || n || ' and patio, house ' || n % 97 || ' of the row' as text) t`,
 	`insert into permits (uuid, jurisdiction_id, permit_number, status, stage, type, description, street, city, region, postal_code,
 		latitude, longitude, filed_date, issued_date, expires_date, valuation, search, source_hash, updated_at)
-	select uuid_v7(), j.id, 'BLD-' || 10 + n %% 17 || '-' || lpad(cast(n as text), 7, '0'), s.status, s.stage, 'Residential New Construction', w.text,
-		n %% 9000 || ' SABAL PALM DR', 'Heron Bay', 'FL', cast(33600 + n %% 300 as text), 27 + (n * 7919 %% 20000) / 10000.0, -82 + (n * 104729 %% 20000) / 10000.0,
-		date '2016-01-01' + n %% 3650, date '2016-02-15' + n %% 3650, date '2017-02-15' + n %% 3650, n %% 900000,
-		w.search, md5(cast(n as text))::uuid, now() - (%[1]d - n) * interval '10 milliseconds'
-	from generate_series(1, %[1]d) n
-	join (select row_number() over (order by slug) - 1 as at, id from jurisdictions) j on j.at = n %% 20
-	join (values (0, 'In Review', 'in_review'), (1, 'Issued', 'permit_issued'), (2, 'Inspections', 'inspection_phase'), (3, 'Finaled', 'permit_finaled'), (4, 'Expired', 'expired')) s (at, status, stage) on s.at = n / 20 %% 5
-	join words w on w.n = n * 31 %% 1000
+	select uuid_v7(), j.id, 'BLD-' || 10 + n % 17 || '-' || lpad(cast(n as text), 7, '0'), s.status, s.stage, 'Residential New Construction', w.text,
+		n % 9000 || ' SABAL PALM DR', 'Heron Bay', 'FL', cast(33600 + n % 300 as text), 27 + (cast(n as bigint) * 7919 % 20000) / 10000.0, -82 + (cast(n as bigint) * 104729 % 20000) / 10000.0,
+		date '2016-01-01' + n % 3650, date '2016-02-15' + n % 3650, date '2017-02-15' + n % 3650, n % 900000,
+		w.search, md5(cast(n as text))::uuid, now() - ({permits} - n) * interval '10 milliseconds'
+	from generate_series(1, {permits}) n
+	join (select row_number() over (order by slug) - 1 as at, id from jurisdictions) j on j.at = n % 20
+	join (values (0, 'In Review', 'in_review'), (1, 'Issued', 'permit_issued'), (2, 'Inspections', 'inspection_phase'), (3, 'Finaled', 'permit_finaled'), (4, 'Expired', 'expired')) s (at, status, stage) on s.at = n / 20 % 5
+	join words w on w.at = n * 31 % 1000
 	order by n`,
 	"update change_clock set last = now()",
 	`create temp table numbered as select row_number() over (order by uuid) - 1 as n, uuid from permits`,
 	"create index on numbered (n)",
 	"analyze numbered",
-	fmt.Sprintf(`insert into watchlist_items (organization_id, permit_uuid, tags, added_at)
+	`insert into watchlist_items (organization_id, permit_uuid, tags, added_at)
 	select o.id, p.uuid, '{downtown}', now() - interval '1 day'
 	from (select id, row_number() over (order by id) as at from organizations) o
-	cross join generate_series(1, %d) i
-	join numbered p on p.n = (o.at * 7717 + i * 5009) %%%% %%[1]d
-	on conflict do nothing`, watches),
-	fmt.Sprintf(`insert into condition_matches (organization_id, condition_id, permit_uuid, matched_at)
+	cross join generate_series(1, {watches}) i
+	join numbered p on p.n = (o.at * 7717 + i * 5009) % {permits}
+	on conflict do nothing`,
+	`insert into condition_matches (organization_id, condition_id, permit_uuid, matched_at)
 	select o.id, o.id, p.uuid, now() - interval '1 day'
 	from (select id, row_number() over (order by id) as at from organizations) o
-	cross join generate_series(1, %d) i
-	join numbered p on p.n = (o.at * 5501 + i * 3301) %%%% %%[1]d
-	on conflict do nothing`, portfolio),
+	cross join generate_series(1, {portfolio}) i
+	join numbered p on p.n = (o.at * 5501 + i * 3301) % {permits}
+	on conflict do nothing`,
 	"vacuum (freeze) permits",
 }
 
@@ -78,14 +81,9 @@ func fill(ctx context.Context, db *postgres.DB, permits int) error {
 				return err
 			}
 		}
-		statements := make([]string, len(fillStatements))
-		for i, text := range fillStatements {
-			statements[i] = text
-			if i >= 5 { // those before do not depend on the size
-				statements[i] = fmt.Sprintf(text, permits)
-			}
-		}
-		for _, text := range append(append(statements, indexes...), "analyze") {
+		numbers := strings.NewReplacer("{permits}", strconv.Itoa(permits), "{watches}", strconv.Itoa(watches), "{portfolio}", strconv.Itoa(portfolio))
+		for _, text := range slices.Concat(fillStatements, indexes, []string{"analyze"}) {
+			text = numbers.Replace(text)
 			if _, err := conn.ExecContext(ctx, text); err != nil {
 				return fmt.Errorf("%.40s …: %w", text, err)
 			}
