@@ -36,7 +36,7 @@ type conditionTimes struct {
 	found             []int64   // permits of the created ones
 }
 
-const conditionRounds = 2
+const conditionRounds = 1
 
 // conditionCosts measures what conditions cost, on a copy of the files' permits each round; and, on the last one, what matching costs
 // as there is more of anything.

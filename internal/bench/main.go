@@ -35,8 +35,8 @@ var parts = []part{
 	{"history", (*bench).historyCost},
 	{"memory", (*bench).memoryCost},
 	{"deliveries", (*bench).deliveryCosts},
-	{"conditions", (*bench).conditionCosts},
 	{"imports", (*bench).importCosts},
+	{"conditions", (*bench).conditionCosts},
 }
 
 func main() {
