@@ -130,6 +130,10 @@ and d.webhook_id = ?
 -- part: in_state
 and d.state = ?
 
+-- part: unsettled
+-- Said without a parameter: the plan that is kept for every state would not know that the index of what did not succeed will do.
+and d.state <> 'succeeded'
+
 -- part: of_type
 and exists (select from events t where t.organization_id = d.organization_id and t.id = d.event_id and t.type = ?)
 

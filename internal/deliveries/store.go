@@ -180,6 +180,9 @@ func filtered(part string, organization uuid.UUID, f Filter) *postgres.Query {
 	}
 	if f.State != "" {
 		b.Add(statements.Part("in_state"), f.State)
+		if f.State != Succeeded {
+			b.Add(statements.Part("unsettled"))
+		}
 	}
 	if f.EventType != "" {
 		b.Add(statements.Part("of_type"), f.EventType)
