@@ -31,10 +31,10 @@ const (
 // bare is what a handler without anything around it needs for an answer: the statement that the API runs for it, and the bytes
 // around what that returns.
 type bare struct {
-	name, path   string
-	statement    string
-	arguments    []any
-	before, tail string // of the answer
+	name, path string
+	statement  string
+	arguments  []any
+	tail       string // of the answer
 }
 
 // bareCost measures a list and a detail with all that stands around them, beside handlers of net/http and lib/pq that send the same

@@ -40,7 +40,7 @@ func newService(ctx context.Context, db *postgres.DB, change func(o *httpapi.Opt
 	}
 	meter := usage.NewMeter(db, apikeys.NewService(db, utcNow, newID).Touch, utcNow, newID())
 	o := httpapi.Options{
-		DB: db, Log: slog.New(slog.NewTextHandler(nowhere, &slog.HandlerOptions{ReplaceAttr: maskKeys})), Metrics: httpapi.NewMetrics(db), //nolint:sloglint // writing the line belongs to the cost
+		DB: db, Log: slog.New(slog.NewTextHandler(nowhere, &slog.HandlerOptions{ReplaceAttr: maskKeys})), Metrics: httpapi.NewMetrics(db),
 		PublicURL: "http://bench.test", ValidateResponses: "enforce", Docs: http.NotFoundHandler(), Portal: http.NotFoundHandler(),
 		Limits: httpapi.Limits{Organizations: ratelimit.NewMemory(utcNow), PerAddress: 300, InFlight: 100},
 		Box:    secret.NewBox(sealing), Outbox: events.NewOutbox(slog.New(slog.DiscardHandler), utcNow, newID), Hub: events.NewHub(),
