@@ -37,7 +37,7 @@ type Query struct {
 
 // List reads a page of a list. The list names its filters in scope: a cursor is only good for the list that it was made
 // for. It takes from key the position of an item; load returns one item more than the page holds, where there is one; and
-// count, which is only asked for a numbered page, may stop at MaxDepth+1. It returns invalid_parameter, page_too_deep or
+// count, which is only asked for a numbered page that does not show where the list ends, may stop at MaxDepth+1. It returns invalid_parameter, page_too_deep or
 // invalid_cursor.
 func List[T any](q Query, scope string, key func(T) Key, load func(Request) ([]T, error), count func() (int, error)) ([]T, Meta, error) {
 	r, err := parse(q, scope)
@@ -49,7 +49,11 @@ func List[T any](q Query, scope string, key func(T) Key, load func(Request) ([]T
 		return nil, Meta{}, err
 	}
 	total := 0
-	if r.Number > 0 {
+	switch {
+	case r.Number == 0: // nobody is told
+	case len(items) <= r.PerPage && (len(items) > 0 || r.Number == 1): // the list ends here
+		total = r.Offset() + len(items)
+	default:
 		if total, err = count(); err != nil {
 			return nil, Meta{}, err
 		}

@@ -183,6 +183,27 @@ func Test_cut_cursorLeadsOn(t *testing.T) {
 	}
 }
 
+func TestList_total(t *testing.T) {
+	items := func(n int) []int { return make([]int, n) }
+	key := func(int) Key { return Key{} }
+	for name, c := range map[string]struct {
+		number, perPage int32
+		loaded          int // with one more than the page holds, where there is one
+		want            int
+		counted         bool
+	}{
+		"empty": {1, 3, 0, 0, false}, "few": {1, 3, 2, 2, false}, "full, and the end": {1, 3, 3, 3, false}, "more follow": {1, 3, 4, 70, true},
+		"last page": {3, 3, 2, 8, false}, "beyond the end": {4, 3, 0, 70, true},
+	} {
+		counted := false
+		_, meta, err := List(Query{Page: &c.number, PerPage: &c.perPage}, "things", key,
+			func(Request) ([]int, error) { return items(c.loaded), nil }, func() (int, error) { counted = true; return 70, nil })
+		if err != nil || meta.Total != c.want || counted != c.counted {
+			t.Errorf("%s: total %d, counted %t, %v; want %d, %t", name, meta.Total, counted, err, c.want, c.counted)
+		}
+	}
+}
+
 func TestLink(t *testing.T) {
 	const base = "https://api.plotwise.us/v1/permits"
 	for _, c := range []struct {
