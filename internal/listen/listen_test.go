@@ -219,6 +219,18 @@ func (w *world) ask(t *testing.T, at *receiver, path, body string) {
 	}
 }
 
+// awaitSuccess waits until the outcome of a delivery is recorded: a retry that is asked for before comes to the attempt under way.
+func (w *world) awaitSuccess(t *testing.T, delivery string) {
+	t.Helper()
+	for deadline := now().Add(patience); now().Before(deadline); {
+		var found struct{ Data struct{ State string } }
+		if w.call(t, http.MethodGet, "/v1/deliveries/"+delivery, "", &found); found.Data.State == "succeeded" {
+			return
+		}
+	}
+	t.Fatalf("the delivery %s did not succeed", delivery)
+}
+
 func TestListener_Run_testsAndRetries(t *testing.T) {
 	w := newWorld(t)
 	real := newReceiver(t)
@@ -242,6 +254,7 @@ func TestListener_Run_testsAndRetries(t *testing.T) {
 	if len(sent.Data) != 3 || !sent.Data[0].Test || sent.Data[1].Test {
 		t.Fatalf("deliveries = %+v, want the event between two tests", sent.Data)
 	}
+	w.awaitSuccess(t, sent.Data[1].ID)
 	w.ask(t, real, "/v1/deliveries/"+sent.Data[1].ID+"/retry", "")
 	r.look(t)
 	for i, want := range []string{"true", ""} {
@@ -253,6 +266,7 @@ func TestListener_Run_testsAndRetries(t *testing.T) {
 	r.out.await(t, sent.Data[0].EventID+" (test) → 204")
 	r.out.await(t, sent.Data[1].EventID+" (retry) → 204")
 	r.look(t) // nothing comes twice
+	w.awaitSuccess(t, sent.Data[1].ID)
 	w.ask(t, real, "/v1/deliveries/"+sent.Data[1].ID+"/retry", "")
 	r.look(t)
 	if m := w.next(t); m.header.Get("webhook-id") != sent.Data[1].EventID {
