@@ -19,15 +19,7 @@ func (b *bench) memoryCost(ctx context.Context) (err error) {
 		b.say("  memory is only known on Linux")
 		return nil
 	}
-	db, err := b.imported(ctx)
-	if err != nil {
-		return err
-	}
-	who, err := newTenant(ctx, db)
-	if err != nil {
-		return err
-	}
-	p, err := b.serve(ctx, importedDatabase)
+	who, p, err := b.serveTenant(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,6 +47,20 @@ func (b *bench) memoryCost(ctx context.Context) (err error) {
 		lines: []string{fmt.Sprintf("%.1f MB at the end of %.0f s, 16 callers", after, a.Seconds)},
 	})
 	return nil
+}
+
+// serveTenant starts the program on the imported permits, for an organization that may ask as much as it likes.
+func (b *bench) serveTenant(ctx context.Context) (tenant, *program, error) {
+	db, err := b.imported(ctx)
+	if err != nil {
+		return tenant{}, nil, err
+	}
+	who, err := newTenant(ctx, db)
+	if err != nil {
+		return tenant{}, nil, err
+	}
+	p, err := b.serve(ctx, importedDatabase)
+	return who, p, err
 }
 
 // end stops a program; its own failure comes first.

@@ -16,15 +16,7 @@ const (
 
 // profile keeps where the program spends its time and its memory while it answers lists, and prints the top of each.
 func (b *bench) profile(ctx context.Context) (err error) {
-	db, err := b.imported(ctx)
-	if err != nil {
-		return err
-	}
-	who, err := newTenant(ctx, db)
-	if err != nil {
-		return err
-	}
-	p, err := b.serve(ctx, importedDatabase)
+	who, p, err := b.serveTenant(ctx)
 	if err != nil {
 		return err
 	}

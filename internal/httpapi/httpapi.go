@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -204,9 +203,7 @@ func newHandlers(o Options, check func(permit []byte) error) handlers {
 }
 
 // EventTypes returns the types of events that the specification describes.
-func EventTypes() ([]events.Type, error) { return eventTypes() }
-
-var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
+func EventTypes() ([]events.Type, error) {
 	document, err := validation.Served()
 	if err != nil {
 		return nil, err
@@ -219,7 +216,7 @@ var eventTypes = sync.OnceValues(func() ([]events.Type, error) {
 		}
 	}
 	return types, nil
-})
+}
 
 // cors lets pages of any origin call the API with a key, and read its headers (Fetch standard §3.2).
 var cors = middleware.CORSConfig{
