@@ -75,7 +75,7 @@ with recursive waiting as (
     select organization_id, id, webhook_id, $2 from chosen
     returning organization_id, delivery_id, fence
 )
-select d.organization_id, d.id, d.webhook_id, d.event_id, d.test, d.attempts, d.tries, l.fence, d.created_at, e.body, w.url, w.sealed
+select d.organization_id, d.id, d.webhook_id, d.event_id, d.test, d.attempts, d.tries, l.fence, d.requested_at, d.created_at, e.body, w.url, w.sealed
 from leased l
 join deliveries d on d.organization_id = l.organization_id and d.id = l.delivery_id
 join events e on e.organization_id = d.organization_id and e.id = d.event_id
@@ -96,16 +96,23 @@ on conflict do nothing
 
 -- name: finish
 -- Returns the deliveries that this worker still had the lease of, and whether their webhooks were failing before: a success of
--- one that was not needs no other statement.
+-- one that was not needs no other statement. One that a person asked for since it was claimed stays due when the attempt failed.
 with held as (
     delete from leases l
-    using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]))
-        as u (organization_id, id, fence, state, next, ended)
+    using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]),
+        cast($7 as timestamptz[])) as u (organization_id, id, fence, state, next, ended, requested)
     where l.organization_id = u.organization_id and l.delivery_id = u.id and l.fence = u.fence
     returning u.*
 )
 update deliveries d
-set state = h.state, attempts = d.attempts + 1, tries = d.tries + 1, next_attempt_at = h.next, finished_at = h.ended
+set attempts = d.attempts + 1,
+    (state, tries, next_attempt_at, finished_at) = (
+        select case when again then 'pending' else h.state end,
+               case when again and h.state <> 'pending' then 0 else d.tries + 1 end,
+               case when again then d.next_attempt_at else h.next end,
+               case when again then null else h.ended end
+        from (select h.state <> 'succeeded' and d.requested_at is distinct from h.requested) as asked (again)
+    )
 from held h
 where d.organization_id = h.organization_id and d.id = h.id and d.state = 'pending'
 returning d.id, exists (select from webhooks w where w.organization_id = d.organization_id and w.id = d.webhook_id and w.failing_since is not null) as failing

@@ -2,6 +2,7 @@ package deliveries
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
@@ -229,27 +230,47 @@ func TestService_Retry_pending(t *testing.T) {
 	}
 }
 
-// A retry while a request is under way is no second request.
+// A retry while a request is under way is no second request, unless that one fails: then it does not wait for the schedule.
 func TestService_Retry_underWay(t *testing.T) {
-	w := newWorld(t)
-	r, arrived, letGo := held(t)
-	defer letGo()
-	w.webhook(t, organizationID, r.URL)
-	w.tell(t, changed(organizationID, "1"))
-	k := w.worker(t, usual)
-	begin(t, k)
-	arrivals(t, arrived, 1)
-	d, _ := w.only(t)
-	if _, err := w.Retry(t.Context(), organizationID, d.ID); err != nil {
-		t.Fatal(err)
-	}
-	begin(t, k)
-	letGo()
-	k.sending.Wait()
-	send(t, k)
-	check(t, "deliveries", []string{"1 succeeded 1"}, w.states(t))
-	if n := len(r.requests()); n != 1 {
-		t.Errorf("%d requests, want 1", n)
+	for _, c := range []struct {
+		name     string
+		statuses []int
+		schedule []time.Duration
+		want     string
+		requests int
+	}{
+		{"succeeds", []int{200}, usual.Schedule, "1 succeeded 1", 1},
+		{"fails", []int{500, 200}, usual.Schedule, "1 succeeded 2", 2},
+		{"fails twice", []int{500}, usual.Schedule, "1 pending 2", 2},
+		{"is the last one", []int{500, 200}, nil, "1 succeeded 2", 2},
+	} {
+		w := newWorld(t)
+		arrived, out := make(chan struct{}, 1), make(chan struct{})
+		r := receive(t, func(n int, rw http.ResponseWriter) {
+			if n == 0 {
+				arrived <- struct{}{}
+				<-out
+			}
+			answering(c.statuses...)(n, rw)
+		})
+		w.webhook(t, organizationID, r.URL)
+		w.tell(t, changed(organizationID, "1"))
+		k := w.worker(t, Options{Schedule: c.schedule, AtOnce: 10, PerWebhook: 10, Lease: time.Minute})
+		begin(t, k)
+		arrivals(t, arrived, 1)
+		d, _ := w.only(t)
+		if _, err := w.Retry(t.Context(), organizationID, d.ID); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, k) // finds nothing
+		close(out)
+		k.sending.Wait()
+		send(t, k)
+		send(t, k)
+		check(t, c.name, []string{c.want}, w.states(t))
+		if n := len(r.requests()); n != c.requests {
+			t.Errorf("%s: %d requests, want %d", c.name, n, c.requests)
+		}
 	}
 }
 

@@ -13,8 +13,8 @@ import (
 	"github.com/plotwise/plotwise/internal/problem"
 )
 
-// Retry has a delivery sent once more, now. One that is pending is only sent sooner. It returns NotFound, and
-// webhook_not_active when the webhook is deleted or disabled; one that is paused has to be resumed first.
+// Retry has a delivery sent once more, now. One that is pending is only sent sooner; and one that is being sent just now, when
+// that fails. It returns NotFound, and webhook_not_active when the webhook is deleted or disabled; one that is paused has to be resumed first.
 func (s *Service) Retry(ctx context.Context, organization, delivery uuid.UUID) (d Detail, err error) {
 	err = postgres.InTx(ctx, s.db, func(tx *postgres.Tx) error {
 		if d, err = get(ctx, tx, organization, delivery); err != nil {

@@ -25,18 +25,19 @@ const TestHeader = "Plotwise-Test"
 
 // job is a delivery that this worker holds the lease of.
 type job struct {
-	OrganizationID uuid.UUID `db:"organization_id"`
-	ID             uuid.UUID `db:"id"`
-	WebhookID      uuid.UUID `db:"webhook_id"`
-	EventID        uuid.UUID `db:"event_id"`
-	Test           bool      `db:"test"`
-	Attempts       int       `db:"attempts"` // before this one
-	Tries          int       `db:"tries"`    // of them, since its schedule began
-	Fence          int64     `db:"fence"`
-	CreatedAt      time.Time `db:"created_at"`
-	Body           string    `db:"body"`
-	URL            string    `db:"url"`
-	Sealed         []byte    `db:"sealed"`
+	OrganizationID uuid.UUID  `db:"organization_id"`
+	ID             uuid.UUID  `db:"id"`
+	WebhookID      uuid.UUID  `db:"webhook_id"`
+	EventID        uuid.UUID  `db:"event_id"`
+	Test           bool       `db:"test"`
+	Attempts       int        `db:"attempts"` // before this one
+	Tries          int        `db:"tries"`    // of them, since its schedule began
+	Fence          int64      `db:"fence"`
+	RequestedAt    *time.Time `db:"requested_at"`
+	CreatedAt      time.Time  `db:"created_at"`
+	Body           string     `db:"body"`
+	URL            string     `db:"url"`
+	Sealed         []byte     `db:"sealed"`
 
 	target webhooks.Target
 }
