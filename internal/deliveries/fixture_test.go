@@ -153,7 +153,9 @@ func begin(t *testing.T, k *Worker) {
 	if err := cancel(t.Context(), k.db, k.now()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := k.round(t.Context()); err != nil {
+	ctx, end := context.WithCancel(t.Context())
+	defer end() // or the senders would wait for more
+	if _, err := k.round(ctx); err != nil {
 		t.Fatal(err)
 	}
 }

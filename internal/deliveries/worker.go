@@ -49,6 +49,7 @@ type Worker struct {
 	random   func() float64
 	recorder recorder
 	slots    slots
+	tasks    chan task // is taken from by senders that have nothing to do
 	wake     chan struct{}
 	look     time.Duration // how often it looks for what is due, should it not be woken
 	sending  sync.WaitGroup
@@ -60,7 +61,7 @@ type Worker struct {
 func NewWorker(o Options) *Worker {
 	w := &Worker{
 		Metrics: NewMetrics(o.DB, o.Log, o.Now), db: o.DB, client: o.Client, webhooks: o.Webhooks, notices: o.Notices, options: o, log: o.Log,
-		now: o.Now, newID: o.NewID, random: o.Random, slots: slots{of: o.AtOnce, busy: map[uuid.UUID]int{}}, wake: make(chan struct{}, 1), look: lookEvery,
+		now: o.Now, newID: o.NewID, random: o.Random, slots: slots{of: o.AtOnce, busy: map[uuid.UUID]int{}}, tasks: make(chan task), wake: make(chan struct{}, 1), look: lookEvery,
 	}
 	if w.random == nil {
 		w.random = rand.Float64
@@ -139,7 +140,30 @@ func (w *Worker) round(ctx context.Context) (found int, err error) {
 			w.slots.take(j.OrganizationID)
 			release = func() { w.slots.give(j.OrganizationID); w.rouse() }
 		}
-		w.sending.Go(func() { w.work(context.WithoutCancel(ctx), j, release) })
+		select {
+		case w.tasks <- task{j, release}:
+		default: // every sender is busy
+			w.sending.Go(func() { w.send(ctx, task{j, release}) })
+		}
 	}
 	return len(jobs), nil
+}
+
+// task is a job with what gives back its slot.
+type task struct {
+	job
+	release func()
+}
+
+// send works off a task and those that come, until the context ends. Senders stay, since a new one has to grow its stack
+// first, and there are never more of them than were busy at once.
+func (w *Worker) send(ctx context.Context, t task) {
+	for {
+		w.work(context.WithoutCancel(ctx), t.job, t.release)
+		select {
+		case t = <-w.tasks:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
