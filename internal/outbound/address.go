@@ -66,12 +66,17 @@ func transport(resolver *net.Resolver, check func(netip.AddrPort) error) *http.T
 		},
 	}
 	return &http.Transport{
-		Proxy:                  nil, // not the environment's: a proxy would resolve names itself, past the check
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second}, // finds dead connections
-		DisableCompression:     true,                                                                               // so that a small answer cannot become a big one
+		Proxy:             nil, // not the environment's: a proxy would resolve names itself, past the check
+		DialContext:       dialer.DialContext,
+		TLSClientConfig:   &tls.Config{MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true,
+		HTTP2: &http.HTTP2Config{
+			SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second, // finds dead connections
+			// No header goes into the connection's table: its users may be strangers to each other (RFC 7541 §7.1), and signatures
+			// and times would only push each other out.
+			MaxEncoderHeaderTableSize: 1,
+		},
+		DisableCompression:     true, // so that a small answer cannot become a big one
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		MaxIdleConns:           500,
 		MaxIdleConnsPerHost:    16,

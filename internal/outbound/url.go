@@ -109,7 +109,7 @@ func (h host) check(u *url.URL, open bool) *problem.Detail {
 	switch {
 	case u.Scheme != "https" && (!open || u.Scheme != "http"):
 		return broken("https", "must start with https://")
-	case !h.public() && !open:
+	case !open && !h.public():
 		return broken("public", "must lead to a public address")
 	case !validPort(u.Port(), open):
 		return broken("port", "must have port 443, 80 or 8443")
