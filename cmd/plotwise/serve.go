@@ -27,6 +27,7 @@ import (
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/mails"
 	"github.com/plotwise/plotwise/internal/members"
+	"github.com/plotwise/plotwise/internal/memory"
 	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/portal"
@@ -84,7 +85,7 @@ func (g *globals) listen(ctx context.Context, db *database, workers bool) error 
 		}
 		defer announce(g.config.PublicURL, g.config.DataDir, key, link)()
 	}
-	settleMemory()
+	memory.Settle()
 	return g.serve(ctx, db, listener, s)
 }
 

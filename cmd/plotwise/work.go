@@ -12,6 +12,7 @@ import (
 	"github.com/plotwise/plotwise/internal/events"
 	"github.com/plotwise/plotwise/internal/httpapi"
 	"github.com/plotwise/plotwise/internal/mails"
+	"github.com/plotwise/plotwise/internal/memory"
 	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/outbound"
 	"github.com/plotwise/plotwise/internal/secret"
@@ -58,6 +59,7 @@ func (c workCommand) Run(ctx context.Context, g *globals) error {
 		ctx, cancel := context.WithCancel(ctx)
 		var running sync.WaitGroup
 		defer func() { cancel(); running.Wait() }()
+		memory.Settle()
 		running.Go(func() { worker.Run(ctx) })
 		running.Go(func() { mailer.Run(ctx) })
 		g.log.InfoContext(ctx, "sending to webhooks", slog.Int("at_once", g.config.WebhooksAtOnce))

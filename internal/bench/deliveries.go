@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -22,6 +23,7 @@ import (
 
 	"github.com/plotwise/plotwise/internal/deliveries"
 	"github.com/plotwise/plotwise/internal/events"
+	"github.com/plotwise/plotwise/internal/memory"
 	"github.com/plotwise/plotwise/internal/notifications"
 	"github.com/plotwise/plotwise/internal/organizations"
 	"github.com/plotwise/plotwise/internal/outbound"
@@ -49,6 +51,7 @@ const deliveryRounds = 3
 
 // deliveryCosts measures sending to webhooks, on a new database each round.
 func (b *bench) deliveryCosts(ctx context.Context) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(memory.Percent)) // as the program
 	var times deliveryTimes
 	for round := range deliveryRounds {
 		name := "deliveries" + strconv.Itoa(round)
