@@ -62,7 +62,7 @@ with step as materialized (
 ), delivery as materialized (
     select d.id, d.event_id as event, d.webhook_id as webhook, step.number, step.recorded, d.state, d.reason, d.attempts, d.next_attempt_at,
            d.state = 'pending' and d.next_attempt_at < $6 and not exists (
-               select from leases l where l.organization_id = $1 and l.delivery_id = d.id and l.until > $5) as due
+               select from leases l where l.organization_id = $1 and l.webhook_id = d.webhook_id and l.delivery_id = d.id and l.until > $5) as due
     from step
     join deliveries d on d.organization_id = $1 and d.event_id = step.id
 ), attempted as (

@@ -25,7 +25,7 @@ with recursive waiting as (
 update deliveries d set state = 'cancelled', reason = ended.reason, next_attempt_at = null, finished_at = $1
 from ended
 where d.organization_id = ended.organization_id and d.webhook_id = ended.webhook_id and d.state = 'pending'
-    and not exists (select from leases l where l.organization_id = d.organization_id and l.delivery_id = d.id and l.until > $1)
+    and not exists (select from leases l where l.organization_id = d.organization_id and l.webhook_id = d.webhook_id and l.delivery_id = d.id and l.until > $1)
 
 -- name: endLeases
 delete from leases where until <= $1
@@ -56,7 +56,7 @@ with recursive waiting as (
     cross join lateral (
         select p.organization_id, p.id, p.webhook_id, p.next_attempt_at from deliveries p
         where p.organization_id = w.organization_id and p.webhook_id = w.id and p.state = 'pending' and p.next_attempt_at <= $1 and not p.test
-            and not exists (select from leases l where l.organization_id = p.organization_id and l.delivery_id = p.id offset 0) -- looked up one by one: they come and go
+            and not exists (select from leases l where l.organization_id = p.organization_id and l.webhook_id = p.webhook_id and l.delivery_id = p.id offset 0) -- looked up one by one: they come and go
         order by p.next_attempt_at
         limit least(1 + 2 * $4 / (select count(*) from ready), -- more than about its part is not looked at
             greatest(0, $3 - (select count(*) from leases l where l.organization_id = w.organization_id and l.webhook_id = w.id)))
@@ -69,7 +69,7 @@ with recursive waiting as (
     select t.organization_id, t.id, t.webhook_id from deliveries t
     join webhooks w on w.organization_id = t.organization_id and w.id = t.webhook_id and w.state <> 'disabled'
     where t.state = 'pending' and t.test and t.next_attempt_at <= $1
-        and not exists (select from leases l where l.organization_id = t.organization_id and l.delivery_id = t.id)
+        and not exists (select from leases l where l.organization_id = t.organization_id and l.webhook_id = t.webhook_id and l.delivery_id = t.id)
 ), leased as (
     insert into leases (organization_id, delivery_id, webhook_id, until)
     select organization_id, id, webhook_id, $2 from chosen
@@ -85,7 +85,7 @@ join webhooks w on w.organization_id = d.organization_id and w.id = d.webhook_id
 -- What is there already was written before: only the news of the commit was lost.
 insert into attempts (organization_id, id, delivery_id, number, started_at, url, request_headers, status, response_headers, response_body, truncated,
     error, address, dns_ms, connect_ms, tls_ms, wait_ms, total_ms)
-select organization_id, id, delivery_id, number, started_at, url, cast(request_headers as jsonb), nullif(status, 0), cast(response_headers as jsonb),
+select organization_id, id, delivery_id, number, started_at, url, cast(request_headers as json), nullif(status, 0), cast(response_headers as json),
     response_body, truncated, error, address, dns_ms, connect_ms, tls_ms, wait_ms, total_ms
 from unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as uuid[]), cast($4 as integer[]), cast($5 as timestamptz[]), cast($6 as text[]),
     cast($7 as text[]), cast($8 as integer[]), cast($9 as text[]), cast($10 as text[]), cast($11 as boolean[]), cast($12 as text[]), cast($13 as text[]),
@@ -99,9 +99,9 @@ on conflict do nothing
 -- one that was not needs no other statement. One that a person asked for since it was claimed stays due when the attempt failed.
 with held as (
     delete from leases l
-    using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as bigint[]), cast($4 as text[]), cast($5 as timestamptz[]), cast($6 as timestamptz[]),
-        cast($7 as timestamptz[])) as u (organization_id, id, fence, state, next, ended, requested)
-    where l.organization_id = u.organization_id and l.delivery_id = u.id and l.fence = u.fence
+    using unnest(cast($1 as uuid[]), cast($2 as uuid[]), cast($3 as uuid[]), cast($4 as bigint[]), cast($5 as text[]), cast($6 as timestamptz[]),
+        cast($7 as timestamptz[]), cast($8 as timestamptz[])) as u (organization_id, webhook_id, id, fence, state, next, ended, requested)
+    where l.organization_id = u.organization_id and l.webhook_id = u.webhook_id and l.delivery_id = u.id and l.fence = u.fence
     returning u.*
 )
 update deliveries d
@@ -247,8 +247,9 @@ values ($1, uuid_v7(), $2, $3, true, $4, $4, $4)
 returning id
 
 -- name: cancelTest
-update deliveries set state = 'cancelled', reason = 'no worker sent it in time', next_attempt_at = null, finished_at = $3
-where organization_id = $1 and id = $2 and state = 'pending' and not exists (select from leases where organization_id = $1 and delivery_id = $2 and until > $3)
+update deliveries d set state = 'cancelled', reason = 'no worker sent it in time', next_attempt_at = null, finished_at = $3
+where d.organization_id = $1 and d.id = $2 and d.state = 'pending'
+    and not exists (select from leases l where l.organization_id = $1 and l.webhook_id = d.webhook_id and l.delivery_id = $2 and l.until > $3)
 
 -- name: pruneAttempts
 delete from attempts where ctid = any(array(select ctid from attempts where started_at < $1 limit 5000))
@@ -257,7 +258,7 @@ delete from attempts where ctid = any(array(select ctid from attempts where star
 -- What is paused waits by the customer's wish, and is not due.
 with waiting as (
     select d.next_attempt_at <= $1 as due, d.next_attempt_at,
-        exists (select from leases l where l.organization_id = d.organization_id and l.delivery_id = d.id and l.until > $1) as leased
+        exists (select from leases l where l.organization_id = d.organization_id and l.webhook_id = d.webhook_id and l.delivery_id = d.id and l.until > $1) as leased
     from deliveries d
     join webhooks w on w.organization_id = d.organization_id and w.id = d.webhook_id and w.state = 'active'
     where d.state = 'pending'

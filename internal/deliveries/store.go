@@ -151,18 +151,18 @@ func insertAttempts(ctx context.Context, tx *postgres.Tx, batch []*finished) err
 // finish returns of the deliveries that were still the worker's to finish whether their webhooks were failing.
 func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (failing map[uuid.UUID]bool, err error) {
 	n := len(batch)
-	organizations, ids, fences, states := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
+	organizations, webhooks, ids, fences, states := make([]string, n), make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
 	next, ended, requested := make([]*time.Time, n), make([]*time.Time, n), make([]*time.Time, n)
 	for i, f := range batch {
-		organizations[i], ids[i], fences[i], states[i] = f.OrganizationID.String(), f.ID.String(), f.Fence, f.outcome.state
-		next[i], ended[i], requested[i] = f.outcome.next, f.outcome.endedAt, f.RequestedAt
+		organizations[i], webhooks[i], ids[i], fences[i] = f.OrganizationID.String(), f.WebhookID.String(), f.ID.String(), f.Fence
+		states[i], next[i], ended[i], requested[i] = f.outcome.state, f.outcome.next, f.outcome.endedAt, f.RequestedAt
 	}
 	var found []struct {
 		ID      uuid.UUID `db:"id"`
 		Failing bool      `db:"failing"`
 	}
-	err = tx.SelectContext(ctx, &found, finishSQL, pq.Array(organizations), pq.Array(ids), pq.Array(fences), pq.Array(states), pq.Array(next), pq.Array(ended),
-		pq.Array(requested))
+	err = tx.SelectContext(ctx, &found, finishSQL, pq.Array(organizations), pq.Array(webhooks), pq.Array(ids), pq.Array(fences), pq.Array(states), pq.Array(next),
+		pq.Array(ended), pq.Array(requested))
 	if err != nil {
 		return nil, fmt.Errorf("record what came of %d deliveries, %s first: %w", n, batch[0].ID, err)
 	}
