@@ -48,7 +48,11 @@ type prepared struct {
 	connection
 	statements map[string]driver.Stmt // by their text
 	used       []string               // the texts, the last used one last
+	outdated   bool                   // a migration changed what one of them returns
 }
+
+// IsValid reports whether the connection may be used again.
+func (p *prepared) IsValid() bool { return !p.outdated && p.connection.IsValid() }
 
 // QueryContext runs a statement that returns rows.
 func (p *prepared) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
@@ -60,7 +64,7 @@ func (p *prepared) QueryContext(ctx context.Context, text string, args []driver.
 		return nil, err
 	}
 	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, args)
-	return rows, outdated(err)
+	return rows, p.giveUp(err)
 }
 
 // ExecContext runs a statement that returns no rows.
@@ -73,7 +77,7 @@ func (p *prepared) ExecContext(ctx context.Context, text string, args []driver.N
 		return nil, err
 	}
 	result, err := s.(driver.StmtExecContext).ExecContext(ctx, args)
-	return result, outdated(err)
+	return result, p.giveUp(err)
 }
 
 func (p *prepared) statement(ctx context.Context, text string) (driver.Stmt, error) {
@@ -110,11 +114,12 @@ func (p *prepared) forget(text string) error {
 	return s.Close()
 }
 
-// outdated gives a connection up on which a statement was prepared before a migration changed what it returns: it is run again on
-// another.
-func outdated(err error) error {
+// giveUp gives a connection up on which a statement was prepared before a migration changed what it returns: it is run again on
+// another. A transaction cannot be; it fails, and the connection goes with it.
+func (p *prepared) giveUp(err error) error {
 	var failure *pq.Error
 	if errors.As(err, &failure) && failure.Code == "0A000" && failure.Routine == "RevalidateCachedQuery" {
+		p.outdated = true
 		return driver.ErrBadConn
 	}
 	return err

@@ -83,3 +83,30 @@ func TestOpen_preparedBeforeMigration(t *testing.T) {
 		}
 	}
 }
+
+func TestOpen_preparedBeforeMigration_inTransaction(t *testing.T) {
+	url := pgtest.New(t)
+	db, other, ctx := pgtest.OpenURL(t, url), pgtest.OpenURL(t, url), t.Context()
+	db.SetMaxOpenConns(1)
+	if _, err := other.ExecContext(ctx, "create table migrated (value int); insert into migrated values (7)"); err != nil {
+		t.Fatal(err)
+	}
+	read := func() (got string, err error) {
+		err = postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+			return tx.GetContext(ctx, &got, "select value from migrated where $1", true)
+		})
+		return got, err
+	}
+	if got, err := read(); err != nil || got != "7" {
+		t.Fatalf("before the migration: %q, %v, want 7", got, err)
+	}
+	if _, err := other.ExecContext(ctx, "alter table migrated alter value type text"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := read(); !postgres.IsUnavailable(err) {
+		t.Errorf("the first transaction after it: %q, %v, want one that may be tried again", got, err)
+	}
+	if got, err := read(); err != nil || got != "7" {
+		t.Errorf("the second transaction after it: %q, %v, want 7", got, err)
+	}
+}
