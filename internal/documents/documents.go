@@ -2,7 +2,7 @@
 // once for each of its revisions; then its bytes are sent as they are.
 //
 // A resource takes part like this: its table counts revisions; its statements read the document beside the row, where kind,
-// revision and schema agree; what is missing it renders, and gives to Keep if it Holds; and its answer goes out by Writer.
+// revision and schema agree; what is missing it renders within Make; and its answer goes out by Writer.
 package documents
 
 import (
@@ -50,12 +50,26 @@ func (k *Kind) Hash() []byte { return k.hash }
 // Holds reports whether the schema holds for a document. One that breaks it is not kept; whoever validates the answer says why.
 func (k *Kind) Holds(d Document) bool { return k.schema.Check(d.Body) == nil }
 
-// Keep keeps documents that hold for those who ask next. Where that fails, on a replica that only reads for instance, they are
-// rendered again next time.
-func (k *Kind) Keep(ctx context.Context, db *postgres.DB, documents ...Document) {
-	if len(documents) > 0 {
-		_ = put(ctx, db, k.name, k.hash, documents)
+// Make calls render, which reads resources and returns those of their documents that hold, and keeps these for those who ask next.
+// What changes in documents without a new revision, like the name of a jurisdiction, waits until that is done, and then deletes
+// them. What cannot be kept is made again next time. It returns the error of render.
+func (k *Kind) Make(ctx context.Context, db *postgres.DB, render func(q postgres.Querier) ([]Document, error)) error {
+	made := false
+	err := postgres.InTx(ctx, db, func(tx *postgres.Tx) error {
+		locked, err := lock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		rendered, err := render(tx)
+		if made = err == nil; !made || !locked || len(rendered) == 0 {
+			return err
+		}
+		return put(ctx, tx, k.name, k.hash, rendered)
+	})
+	if made {
+		return nil
 	}
+	return err
 }
 
 // Receiver is a response that is told which parts of it were held against the specification before.

@@ -1,3 +1,7 @@
+-- name: lock
+-- Until the transaction ends, nothing that documents have of other tables changes; false when it is just being changed.
+select pg_try_advisory_xact_lock_shared(hashtextextended('documents', 0))
+
 -- name: put
 insert into documents (kind, id, revision, schema, body)
 select $1, u.id, u.revision, $2, u.body

@@ -2,6 +2,7 @@ package documents_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -56,8 +57,17 @@ func TestKind_Holds(t *testing.T) {
 	}
 }
 
-func TestKind_Keep(t *testing.T) {
+func TestKind_Make(t *testing.T) {
 	db, k, ctx, id := pgtest.Open(t), newKind(t), t.Context(), uuid.New()
+	keep := func(revision int32, body string) {
+		t.Helper()
+		err := k.Make(ctx, db, func(postgres.Querier) ([]documents.Document, error) {
+			return []documents.Document{{ID: id, Revision: revision, Body: []byte(body)}}, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, c := range []struct {
 		revision   int32
 		body, want string
@@ -66,7 +76,7 @@ func TestKind_Keep(t *testing.T) {
 		{3, `{"slug":"three"}`, `reference 3 {"slug":"three"}`},
 		{2, `{"slug":"two"}`, `reference 3 {"slug":"three"}`}, // whoever was slow does not put an older one back
 	} {
-		k.Keep(ctx, db, documents.Document{ID: id, Revision: c.revision, Body: []byte(c.body)})
+		keep(c.revision, c.body)
 		if got := kept(t, db, id); got != c.want {
 			t.Errorf("after revision %d: %s, want %s", c.revision, got, c.want)
 		}
@@ -74,9 +84,28 @@ func TestKind_Keep(t *testing.T) {
 	if _, err := db.ExecContext(ctx, "update documents set schema = '\\x00'"); err != nil {
 		t.Fatal(err)
 	}
-	k.Keep(ctx, db, documents.Document{ID: id, Revision: 3, Body: []byte(`{"slug":"again"}`)})
+	keep(3, `{"slug":"again"}`)
 	if got := kept(t, db, id); got != `reference 3 {"slug":"again"}` {
 		t.Errorf("after another specification: %s", got)
+	}
+}
+
+func TestKind_Make_errors(t *testing.T) {
+	db, k, ctx, id := pgtest.Open(t), newKind(t), t.Context(), uuid.New()
+	broken := errors.New("cannot be rendered")
+	made := func(err error) func(postgres.Querier) ([]documents.Document, error) {
+		return func(postgres.Querier) ([]documents.Document, error) {
+			return []documents.Document{{ID: id, Body: []byte(`{"slug":"one"}`)}}, err
+		}
+	}
+	if err := k.Make(ctx, db, made(broken)); !errors.Is(err, broken) {
+		t.Errorf("Make of what cannot be rendered = %v, want its error", err)
+	}
+	if _, err := db.ExecContext(ctx, "drop table documents"); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Make(ctx, db, made(nil)); err != nil {
+		t.Errorf("Make of what cannot be kept = %v, want no error: it was rendered", err)
 	}
 }
 

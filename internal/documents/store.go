@@ -16,8 +16,17 @@ var sqlText string
 
 var (
 	statements = postgres.ParseStatements(sqlText)
+	lockSQL    = statements.Get("lock")
 	putSQL     = statements.Get("put")
 )
+
+// lock reports whether what documents have of other tables stays as it is until the transaction ends.
+func lock(ctx context.Context, tx *postgres.Tx) (locked bool, err error) {
+	if err := tx.GetContext(ctx, &locked, lockSQL); err != nil {
+		return false, fmt.Errorf("lock what documents are made of: %w", err)
+	}
+	return locked, nil
+}
 
 func put(ctx context.Context, q postgres.Querier, kind string, schema []byte, documents []Document) error {
 	ids, revisions, bodies := make([]uuid.UUID, len(documents)), make([]int32, len(documents)), make([]string, len(documents))

@@ -229,7 +229,7 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 	if err != nil {
 		return nil, page.Meta{}, err
 	}
-	if err := s.fill(ctx, q, rows); err != nil {
+	if err := s.fill(ctx, rows); err != nil {
 		return nil, page.Meta{}, err
 	}
 	found := make([]Shown, len(rows))
@@ -254,7 +254,7 @@ func (s *Service) count(ctx context.Context, q postgres.Querier, organization uu
 }
 
 // fill renders the documents that are missing.
-func (s *Service) fill(ctx context.Context, q postgres.Querier, rows []listed) error {
+func (s *Service) fill(ctx context.Context, rows []listed) error {
 	at := map[uuid.UUID]*listed{}
 	var missing []uuid.UUID
 	for i := range rows {
@@ -266,24 +266,24 @@ func (s *Service) fill(ctx context.Context, q postgres.Querier, rows []listed) e
 	if missing == nil {
 		return nil
 	}
-	found, err := listByUUID(ctx, q, missing)
-	if err != nil {
-		return err
-	}
-	var valid []documents.Document
-	for _, p := range found {
-		rendered, err := s.kinds.render(p)
+	return s.kinds.permit.Make(ctx, s.db, func(q postgres.Querier) (valid []documents.Document, err error) {
+		found, err := listByUUID(ctx, q, missing)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		row := at[p.UUID]
-		row.Document = rendered.Body
-		if row.checked = s.kinds.permit.Holds(rendered); row.checked {
-			valid = append(valid, rendered)
+		for _, p := range found {
+			rendered, err := s.kinds.render(p)
+			if err != nil {
+				return nil, err
+			}
+			row := at[p.UUID]
+			row.Document = rendered.Body
+			if row.checked = s.kinds.permit.Holds(rendered); row.checked {
+				valid = append(valid, rendered)
+			}
 		}
-	}
-	s.kinds.permit.Keep(ctx, s.db, valid...)
-	return nil
+		return valid, nil
+	})
 }
 
 // Get returns a permit with its details, and with what the organization keeps with it, as JSON of the schema PermitDetails; or NotFound.
@@ -303,40 +303,44 @@ func (s *Service) Get(ctx context.Context, organization, permit uuid.UUID) ([]by
 		}
 	}
 	if found.Document == nil {
-		if found.Document, err = s.fillDetails(ctx, q, permit); err != nil {
+		err = s.kinds.details.Make(ctx, s.db, func(q postgres.Querier) (valid []documents.Document, err error) {
+			found.Document, valid, err = s.makeDetails(ctx, q, permit)
+			return valid, err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
 	return joinDetails(found.Document, permit, own)
 }
 
-// fillDetails renders the details of a permit, of which there is no document.
-func (s *Service) fillDetails(ctx context.Context, q postgres.Querier, permit uuid.UUID) ([]byte, error) {
+// makeDetails renders the details of a permit, of which there is no document, and returns those documents of them that hold.
+func (s *Service) makeDetails(ctx context.Context, q postgres.Querier, permit uuid.UUID) (body []byte, valid []documents.Document, err error) {
 	permits, err := listByUUID(ctx, q, []uuid.UUID{permit})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(permits) == 0 {
-		return nil, problem.Missing("permit")
+		return nil, nil, problem.Missing("permit")
 	}
 	d := Details{Permit: permits[0].Permit}
 	if d.Parties, err = listParties(ctx, q, permit); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if d.Fees, err = listFees(ctx, q, permit); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if d.Inspections, err = listInspections(ctx, q, permit); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if d.StatusChanges, err = listStatusChanges(ctx, q, permit); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rendered, holds, err := s.kinds.renderDetails(d, permits[0].Revision)
 	if holds {
-		s.kinds.details.Keep(ctx, s.db, rendered)
+		valid = append(valid, rendered)
 	}
-	return rendered.Body, err
+	return rendered.Body, valid, err
 }
 
 // ListChanges returns a page of a permit's changes, the latest first. It returns NotFound and the problems of page.List.
