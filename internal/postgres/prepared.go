@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lib/pq"
 )
@@ -63,7 +64,7 @@ func (p *prepared) QueryContext(ctx context.Context, text string, args []driver.
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, args)
+	rows, err := s.(driver.StmtQueryContext).QueryContext(ctx, inUTC(args))
 	return rows, p.giveUp(err)
 }
 
@@ -76,8 +77,18 @@ func (p *prepared) ExecContext(ctx context.Context, text string, args []driver.N
 	if err != nil {
 		return nil, err
 	}
-	result, err := s.(driver.StmtExecContext).ExecContext(ctx, args)
+	result, err := s.(driver.StmtExecContext).ExecContext(ctx, inUTC(args))
 	return result, p.giveUp(err)
+}
+
+// inUTC tells instants in UTC: RFC 3339 has time zones that are 23 hours away, Postgres none beyond 15.
+func inUTC(args []driver.NamedValue) []driver.NamedValue {
+	for i, a := range args {
+		if at, ok := a.Value.(time.Time); ok {
+			args[i].Value = at.UTC()
+		}
+	}
+	return args
 }
 
 func (p *prepared) statement(ctx context.Context, text string) (driver.Stmt, error) {

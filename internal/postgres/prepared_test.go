@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/plotwise/plotwise/internal/postgres"
 	"github.com/plotwise/plotwise/internal/postgres/pgtest"
@@ -108,5 +109,21 @@ func TestOpen_preparedBeforeMigration_inTransaction(t *testing.T) {
 	}
 	if got, err := read(); err != nil || got != "7" {
 		t.Errorf("the second transaction after it: %q, %v, want 7", got, err)
+	}
+}
+
+func TestOpen_timeZones(t *testing.T) {
+	db := pgtest.Open(t)
+	for text, want := range map[string]string{
+		"2026-01-01T00:00:00+23:59": "2025-12-31 00:01:00+00", "2026-01-01T00:00:00-23:59": "2026-01-01 23:59:00+00", "2026-01-01T00:00:00Z": "2026-01-01 00:00:00+00",
+	} {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		if err := db.GetContext(t.Context(), &got, "select cast(cast($1 as timestamptz) as text)", at); err != nil || got != want {
+			t.Errorf("%s is %s, %v, want %s", text, got, err, want)
+		}
 	}
 }
