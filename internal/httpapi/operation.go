@@ -100,6 +100,9 @@ func (s *server) serve(c echo.Context, op *validation.Operation, next echo.Handl
 	ctx = page.WithURL(ctx, s.public(r.URL))
 	r = r.WithContext(ctx)
 	r.Body = io.NopCloser(bytes.NewReader(validation.PlainIntegers(body)))
+	if len(body) > 0 {
+		r.Header.Set(echo.HeaderContentType, "application/json") // however it was written: echo takes no capitals
+	}
 	c.SetRequest(r)
 	if op.Method == http.MethodGet {
 		return s.call(c, op, next, answer)

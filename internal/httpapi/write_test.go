@@ -40,6 +40,16 @@ func (w *world) parallel(t *testing.T, n int, send func(i int) answer) []answer 
 	return answers
 }
 
+func TestWrite_mediaType(t *testing.T) {
+	w := newWorld(t)
+	path := "/v1/watchlist/" + w.own(t)["permit_uuid"]
+	for _, name := range []string{"application/json", "Application/JSON", "application/json; charset=utf-8", "APPLICATION/JSON;charset=UTF-8"} {
+		if a := w.json(t, http.MethodPatch, path, `{"priority": "high"}`, "Content-Type", name); a.status != http.StatusOK {
+			t.Errorf("a body as %s is answered with %d %s, want 200", name, a.status, a.body)
+		}
+	}
+}
+
 func TestWrite_idempotent(t *testing.T) {
 	w := newWorld(t)
 	ids := w.own(t)
