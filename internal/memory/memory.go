@@ -2,7 +2,7 @@
 package memory
 
 import (
-	"math"
+	"os"
 	"runtime/debug"
 )
 
@@ -14,10 +14,10 @@ const Limit = 192 << 20
 
 // Settle gives back what starting took, and lets the garbage collector rest while there is room. GOGC and GOMEMLIMIT prevail.
 func Settle() {
-	if percent := debug.SetGCPercent(Percent); percent != 100 {
-		debug.SetGCPercent(percent)
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(Percent)
 	}
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(Limit)
 	}
 	debug.FreeOSMemory()
