@@ -6,7 +6,7 @@ select p.uuid, p.permit_number, p.status, p.stage, p.state, p.type, p.descriptio
 
 -- part: documents
 -- What is in the parentheses decides the order; a document is looked up for what is on the page alone.
-select x.uuid, x.revision, x.sort_value,
+select x.uuid, x.sort_value,
        (select d.body from documents d where d.kind = ? and d.id = x.uuid and d.revision = x.revision and d.schema = ?) as document
 from (select p.uuid, p.revision
 

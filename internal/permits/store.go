@@ -49,7 +49,6 @@ func (r exported) key() page.Key { return page.Key{Value: r.SortValue, ID: r.UUI
 // listed is a row of a list with the value that it is ordered by.
 type listed struct {
 	UUID      uuid.UUID `db:"uuid"`
-	Revision  int32     `db:"revision"`
 	SortValue string    `db:"sort_value"`
 	Document  []byte    `db:"document"` // nil when there is none that is up to date
 	checked   bool
