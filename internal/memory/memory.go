@@ -14,10 +14,10 @@ const Limit = 192 << 20
 
 // Settle gives back what starting took, and lets the garbage collector rest while there is room. GOGC and GOMEMLIMIT prevail.
 func Settle() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" { //nolint:forbidigo // the runtime reads it, not we
 		debug.SetGCPercent(Percent)
 	}
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv("GOMEMLIMIT") == "" { //nolint:forbidigo // as above
 		debug.SetMemoryLimit(Limit)
 	}
 	debug.FreeOSMemory()
