@@ -96,11 +96,16 @@ select permit_uuid from gone union all select permit_uuid from come
 select exists (select from conditions)
 
 -- name: match
--- What matches the permits now, by the conditions' indexes, takes the place of what matched them before.
+-- What matches the permits now, by the conditions' indexes, takes the place of what matched them before. What stays is not written, and
+-- nobody else writes matches meanwhile.
 with party as (
     select permit_uuid, company_key, upper(license) as license, person_words
     from permit_parties
     where permit_uuid = any($1)
+), place as (
+    select uuid as permit_uuid, latitude, longitude, box(point(longitude, latitude), point(longitude, latitude)) as spot
+    from permits
+    where uuid = any($1) and latitude is not null
 ), found as (
     select c.organization_id, c.id, s.permit_uuid
     from party s
@@ -111,29 +116,31 @@ with party as (
     from party s
     join conditions c on c.type = 'license' and c.key = s.license
     where s.license <> ''
-    union
+    union -- by each word, and by each two in the order of person_key
     select c.organization_id, c.id, s.permit_uuid
     from party s
-    cross join lateral unnest(s.person_words) w (word)
-    join conditions c on c.type = 'person' and c.key = w.word and c.words <@ s.person_words
+    cross join lateral unnest(s.person_words) v (word)
+    join lateral unnest(s.person_words) w (word) on v.word <= w.word collate "C"
+    join conditions c on c.words <@ s.person_words
+        and c.person_key = case when v.word = w.word then v.word else v.word || ' ' || w.word end
     union
-    select c.organization_id, c.id, p.uuid
-    from permits p
-    join conditions c on c.area @> box(point(p.longitude, p.latitude), point(p.longitude, p.latitude))
-    where p.uuid = any($1) and p.latitude is not null
-        and distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
+    select c.organization_id, c.id, p.permit_uuid
+    from place p
+    join conditions c on c.area @> p.spot
+    where distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
     union
-    select c.organization_id, c.id, p.uuid
-    from permits p
-    join conditions c on c.other_area @> box(point(p.longitude, p.latitude), point(p.longitude, p.latitude))
-    where p.uuid = any($1) and p.latitude is not null
-        and distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
+    select c.organization_id, c.id, p.permit_uuid
+    from place p
+    join conditions c on c.other_area @> p.spot
+    where distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
+), before as (
+    select ctid as row, organization_id, condition_id, permit_uuid from condition_matches where permit_uuid = any($1)
 ), gone as (
-    delete from condition_matches m
-    where m.permit_uuid = any($1) and not exists (
-        select from found f
-        where f.organization_id = m.organization_id and f.id = m.condition_id and f.permit_uuid = m.permit_uuid)
+    delete from condition_matches
+    where ctid = any(array(
+        select row from before b
+        where not exists (select from found f where f.organization_id = b.organization_id and f.id = b.condition_id and f.permit_uuid = b.permit_uuid)))
 )
 insert into condition_matches (organization_id, condition_id, permit_uuid, matched_at)
-select organization_id, id, permit_uuid, $2 from found
-on conflict do nothing
+select organization_id, id, permit_uuid, $2 from found f
+where not exists (select from before b where b.organization_id = f.organization_id and b.condition_id = f.id and b.permit_uuid = f.permit_uuid)

@@ -56,6 +56,40 @@ func TestService_Match_movedValue(t *testing.T) {
 	}
 }
 
+// TestService_Match_persons holds the permits that an import finds for a person against those that are found when the condition is created.
+func TestService_Match_persons(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct {
+		person string
+		want   []string
+	}{
+		{"Maria Lopez", []string{"P-1", "P-2", "P-3", "P-7"}},
+		{"LOPEZ, Maria", []string{"P-1", "P-2", "P-3", "P-7"}},
+		{"Lopez", []string{"P-1", "P-2", "P-3", "P-4", "P-7"}},
+		{"Maria G Lopez", []string{"P-3"}},
+		{"Maria Lopez Garcia Ortiz", []string{"P-7"}},
+		{"Lopez Lopez", []string{"P-1", "P-2", "P-3", "P-4", "P-7"}},
+		{"Maria Roe", []string{"P-5"}},
+		{"Ana Lo", []string{"P-6"}},
+		{"Émile Müller", []string{"P-8"}},
+		{"Maria Smith", []string{}},
+	} {
+		organization := w.newOrganization(t, "starter")
+		condition := w.create(t, organization, conditions.Condition{Type: conditions.Person, Person: c.person})
+		w.importRows(t, "P-1,Issued,,,Somebody Else,,,,\nP-9,Issued,,,Maria Lopez,,,,\n")
+		w.importRows(t, "P-1,Issued,,,Maria Lopez,,,,\nP-2,Issued,,,LOPEZ MARIA,,,,\nP-3,Issued,,,Maria G. Lopez,,,,\nP-4,Issued,,,Ana Lopez Lopez,,,,\n"+
+			"P-5,Issued,,,Roe Maria,,,,\nP-6,Issued,,,Ana Lo,,,,\nP-7,Issued,,,Maria Ortiz Garcia Lopez,,,,\nP-8,Issued,,,Mueller,,,,\nP-9,Issued,,,Somebody,,,,\n")
+		w.importRows(t, "P-8,Issued,,,Emile MÜLLER,,,,\n")
+		if diff := cmp.Diff(c.want, w.matches(t, organization, condition.ID)); diff != "" {
+			t.Errorf("imports find of %q (-want +got):\n%s", c.person, diff)
+		}
+		fresh := w.create(t, organization, conditions.Condition{Type: conditions.Person, Person: c.person})
+		if diff := cmp.Diff(c.want, w.matches(t, organization, fresh.ID)); diff != "" {
+			t.Errorf("a new condition on %q finds (-want +got):\n%s", c.person, diff)
+		}
+	}
+}
+
 func TestService_Match_movedPermit(t *testing.T) {
 	w := newWorld(t)
 	c := w.create(t, w.organization, location(27.95, -82.46, 1000))
