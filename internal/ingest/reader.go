@@ -100,23 +100,25 @@ func (r *Reader) fillNumbers(rec *permits.Record, row []string) (err error) {
 	return err
 }
 
-func (r *Reader) fillParties(rec *permits.Record, row []string) error {
-	for _, f := range permitFields[16:] {
-		if err := checkText(f, r.value(row, f), partyLimit); err != nil {
-			return err
+func (r *Reader) fillParties(rec *permits.Record, row []string) (err error) {
+	get := func(field string) string {
+		text := r.value(row, field)
+		if err == nil {
+			err = checkText(field, text, partyLimit)
 		}
+		return normalize(text)
 	}
-	get := func(field string) string { return normalize(r.value(row, field)) }
+	both := get("contractor")
 	contractor := permits.Party{
 		Role: "contractor", Person: get("contractor_person"), Company: get("contractor_company"), License: get("contractor_license"),
 		Phone: get("contractor_phone"), Email: get("contractor_email"), Street: get("contractor_street"), City: get("contractor_city"),
 		Region: get("contractor_region"), PostalCode: get("contractor_postal_code"),
 	}
-	if both := get("contractor"); both != "" {
+	if both != "" {
 		contractor.Person, contractor.Company = splitContractor(both)
 	}
 	addParty(rec, contractor)
 	addParty(rec, permits.Party{Role: "owner", Person: get("owner_person"), Company: get("owner_company")})
 	addParty(rec, permits.Party{Role: "applicant", Person: get("applicant_person"), Company: get("applicant_company")})
-	return nil
+	return err
 }

@@ -30,7 +30,7 @@ type table struct {
 	source  *Source
 	dataset dataset
 	rows    rows
-	columns map[string][]int // field → where its columns stand
+	fields  map[string]*field
 	rejects []rejectRule
 	layouts []string
 	line    int // of the last row
@@ -45,6 +45,14 @@ type rows interface {
 	close() error
 }
 
+// field says where the rows have a field, and what it may hold.
+type field struct {
+	columns   []int  // where they stand; their values are joined by a space
+	otherwise string // its value where the row has none
+	limit     int    // characters
+	multiline bool
+}
+
 type rejectRule struct {
 	column        int
 	value, reason string
@@ -53,7 +61,7 @@ type rejectRule struct {
 // openTable returns the table of a file, which has to be closed. It fails when the file lacks the column of a field that
 // has to be there, or any other that the source names.
 func openTable(file File, s *Source) (*table, error) {
-	t := &table{source: s, dataset: datasets[s.Dataset], columns: map[string][]int{}}
+	t := &table{source: s, dataset: datasets[s.Dataset], fields: map[string]*field{}}
 	t.layouts = append(t.layouts, isoLayouts...)
 	for _, d := range s.Dates {
 		layout, err := dateLayout(d)
@@ -156,21 +164,23 @@ func (t *table) bind(h header) error {
 }
 
 // bindField finds a field's columns: those that the source names, else the dataset's own.
-func (t *table) bindField(h header, field string) error {
-	named, ok := t.source.Columns[field]
+func (t *table) bindField(h header, name string) error {
+	f := &field{otherwise: t.source.Defaults[name], limit: t.dataset.limits[name], multiline: slices.Contains(multiline, name)}
+	t.fields[name] = f
+	named, ok := t.source.Columns[name]
 	for _, column := range named {
 		i, err := h.find(column)
 		if err != nil {
 			return err
 		}
-		t.columns[field] = append(t.columns[field], i)
+		f.columns = append(f.columns, i)
 	}
 	if ok || !t.source.hasHeader() {
 		return nil
 	}
-	for _, column := range t.dataset.columns[field] {
+	for _, column := range t.dataset.columns[name] {
 		if i, err := h.find(column); err == nil {
-			t.columns[field] = []int{i}
+			f.columns = []int{i}
 			return nil
 		}
 	}
@@ -178,8 +188,9 @@ func (t *table) bindField(h header, field string) error {
 }
 
 // gives reports whether the rows have the field, from a column or by default.
-func (t *table) gives(field string) bool {
-	return t.columns[field] != nil || t.source.Defaults[field] != ""
+func (t *table) gives(name string) bool {
+	f := t.fields[name]
+	return f.columns != nil || f.otherwise != ""
 }
 
 // next returns the next row, which is overwritten by the one after it. It returns io.EOF at the end, and a *RejectError
@@ -202,17 +213,18 @@ func (t *table) reject(row []string, reason error) error {
 	return &RejectError{Line: t.line, Reason: reason.Error(), Row: slices.Clone(row)}
 }
 
-// value returns a field of the row: its columns joined by a space, or the default.
-func (t *table) value(row []string, field string) string {
-	columns := t.columns[field]
+// value returns a field of the row: its columns joined by a space, or what stands for nothing.
+func (t *table) value(row []string, name string) string { return t.fields[name].value(row) }
+
+func (f *field) value(row []string) string {
 	text := ""
-	switch len(columns) {
+	switch len(f.columns) {
 	case 0:
 	case 1:
-		text = strings.TrimSpace(row[columns[0]])
+		text = strings.TrimSpace(row[f.columns[0]])
 	default:
-		parts := make([]string, 0, len(columns))
-		for _, c := range columns {
+		parts := make([]string, 0, len(f.columns))
+		for _, c := range f.columns {
 			if part := strings.TrimSpace(row[c]); part != "" {
 				parts = append(parts, part)
 			}
@@ -220,7 +232,7 @@ func (t *table) value(row []string, field string) string {
 		text = strings.Join(parts, " ")
 	}
 	if text == "" {
-		return t.source.Defaults[field]
+		return f.otherwise
 	}
 	return text
 }
@@ -233,17 +245,18 @@ type target struct {
 
 // texts reads fields of text: words joined by single spaces, or with their line breaks where those say something.
 func (t *table) texts(row []string, targets ...target) error {
-	for _, f := range targets {
-		text := t.value(row, f.field)
-		if slices.Contains(multiline, f.field) {
+	for _, to := range targets {
+		f := t.fields[to.field]
+		text := f.value(row)
+		if f.multiline {
 			text = strings.ReplaceAll(text, "\r\n", "\n")
 		} else {
 			text = normalize(text)
 		}
-		if err := checkText(f.field, text, t.dataset.limits[f.field]); err != nil {
+		if err := checkText(to.field, text, f.limit); err != nil {
 			return err
 		}
-		*f.into = text
+		*to.into = text
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func parseMoney(text string) (string, error) {
 func parseAmount(text string) (string, error) {
 	plain := text
 	if len(text) <= maxMoneyText {
-		plain = strings.NewReplacer("$", "", ",", "", " ", "").Replace(text)
+		plain = moneySigns.Replace(text)
 	}
 	if len(plain) > maxMoneyText || !plainNumber.MatchString(plain) {
 		return "", fmt.Errorf("%q is no amount of money", clip(text))
@@ -64,6 +64,8 @@ func parseAmount(text string) (string, error) {
 }
 
 const maxMoneyText = 80
+
+var moneySigns = strings.NewReplacer("$", "", ",", "", " ", "")
 
 var mostMoney = big.NewRat(1_000_000_000_000_000-5, 1000) // what still rounds to twelve digits
 
@@ -128,7 +130,23 @@ func splitContractor(text string) (person, company string) {
 
 // normalize trims a text and joins its words by single spaces.
 func normalize(text string) string {
+	if isPlain(text) {
+		return text
+	}
 	return strings.Join(strings.Fields(text), " ")
+}
+
+// isPlain reports whether a text is surely normal already, as most are: ASCII, with single spaces between words.
+func isPlain(text string) bool {
+	previous := byte(' ')
+	for i := range len(text) {
+		c := text[i]
+		if c < ' ' || c >= utf8.RuneSelf || c == ' ' && previous == ' ' {
+			return false
+		}
+		previous = c
+	}
+	return text == "" || previous != ' '
 }
 
 // addParty appends a party that says something.
