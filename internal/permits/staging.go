@@ -44,8 +44,10 @@ type Staging struct {
 	batches
 	jurisdiction uuid.UUID
 	fields       []string
-	copying      *copying
+	rows         *postgres.Copy
 	position     int64
+	given        string // the fields, for fingerprints
+	said         []byte // all that the last row says
 }
 
 // Summary counts what an import brought.
@@ -73,16 +75,16 @@ func Stage(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.UUID, fie
 	if err := createStaging(ctx, conn, jurisdiction); err != nil {
 		return nil, err
 	}
-	copying, err := startCopy(ctx, conn)
+	rows, err := startCopy(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
-	return &Staging{batches: batches{conn: conn}, jurisdiction: jurisdiction, fields: fields, copying: copying}, nil
+	return &Staging{batches: batches{conn: conn}, jurisdiction: jurisdiction, fields: fields, given: fmt.Sprintf("%q", fields), rows: rows}, nil
 }
 
 // Abort ends an import that will not be grouped: before that its connection is no use for anything else. After Group it
 // does nothing.
-func (s *Staging) Abort() { s.copying.abort() }
+func (s *Staging) Abort() { s.rows.Abort() }
 
 // Add stages one row.
 func (s *Staging) Add(ctx context.Context, r *Record) error {
@@ -94,31 +96,29 @@ func (s *Staging) Add(ctx context.Context, r *Record) error {
 			return fmt.Errorf("stage permit %q: %w", r.PermitNumber, err)
 		}
 	}
-	return s.copying.add(ctx, s.position, r, parties, s.fingerprint(r, parties))
+	return stage(ctx, s.rows, s.position, r, parties, s.fingerprint(r, parties))
 }
 
 // fingerprint tells a row from any other one, so that what did not change since is not looked at.
 func (s *Staging) fingerprint(r *Record, parties []byte) uuid.UUID {
-	h := md5.New() //nolint:gosec // as above
-	h.Write(fmt.Appendf(nil, "%q", s.fields))
+	said := append(s.said[:0], s.given...)
 	for _, v := range []string{
 		r.Status, r.Stage, r.Type, r.Description, r.Street, r.City, r.Region, r.PostalCode,
 		r.FiledDate, r.IssuedDate, r.ExpiresDate, r.CompletedDate, r.Valuation,
 	} {
-		h.Write([]byte(v))
-		h.Write([]byte{0})
+		said = append(append(said, v...), 0)
 	}
 	if r.Latitude != nil {
-		h.Write(fmt.Appendf(nil, "%g %g", *r.Latitude, *r.Longitude))
+		said = fmt.Appendf(said, "%g %g", *r.Latitude, *r.Longitude)
 	}
-	h.Write(parties)
-	return uuid.UUID(h.Sum(nil))
+	s.said = append(said, parties...)
+	return md5.Sum(s.said) //nolint:gosec // as above
 }
 
 // Group ends the adding: it unites the rows of each permit and finds those that are not known so already.
 func (s *Staging) Group(ctx context.Context) (Summary, error) {
 	var sum Summary
-	if err := s.copying.finish(ctx); err != nil {
+	if err := finishCopy(ctx, s.rows); err != nil {
 		return sum, err
 	}
 	if err := group(ctx, s.conn, s.jurisdiction); err != nil {

@@ -74,6 +74,13 @@ func copyEntries(ctx context.Context, tx *postgres.Tx, k kind, rows [][]any) err
 	return nil
 }
 
+func optional(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
+
 func groupEntries(ctx context.Context, q postgres.Querier, k kind) error {
 	return runEntries(ctx, q, k, "group")
 }

@@ -2,7 +2,6 @@ package permits
 
 import (
 	"context"
-	"database/sql"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"github.com/plotwise/plotwise/internal/events"
@@ -50,65 +48,38 @@ func createStaging(ctx context.Context, conn *postgres.Conn, jurisdiction uuid.U
 	return nil
 }
 
-// copying is a running COPY into the staging table.
-type copying struct {
-	tx   *sqlx.Tx
-	stmt *sql.Stmt
-}
-
-func startCopy(ctx context.Context, conn *postgres.Conn) (*copying, error) {
-	tx, err := conn.BeginTxx(ctx, nil)
+func startCopy(ctx context.Context, conn *postgres.Conn) (*postgres.Copy, error) {
+	rows, err := postgres.StartCopy(ctx, conn, staging.Part("copy"))
 	if err != nil {
 		return nil, fmt.Errorf("begin staging: %w", err)
 	}
-	stmt, err := tx.PrepareContext(ctx, staging.Part("copy"))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("begin staging: %w", err), tx.Rollback())
-	}
-	return &copying{tx, stmt}, nil
+	return rows, nil
 }
 
-func (c *copying) add(ctx context.Context, position int64, r *Record, parties []byte, hash uuid.UUID) error {
-	_, err := c.stmt.ExecContext(ctx, position, r.PermitNumber, hash.String(), r.Status, r.Stage, r.Type, r.Description,
-		r.Street, r.City, r.Region, r.PostalCode, number(r.Latitude), number(r.Longitude), optional(r.FiledDate), optional(r.IssuedDate),
-		optional(r.ExpiresDate), optional(r.CompletedDate), optional(r.Valuation), string(parties))
-	if err != nil {
+func stage(ctx context.Context, rows *postgres.Copy, position int64, r *Record, parties []byte, hash uuid.UUID) error {
+	rows.Int(position)
+	for _, text := range []string{
+		r.PermitNumber, hash.String(), r.Status, r.Stage, r.Type, r.Description, r.Street, r.City, r.Region, r.PostalCode,
+	} {
+		rows.Text(text)
+	}
+	rows.FloatOrNull(r.Latitude)
+	rows.FloatOrNull(r.Longitude)
+	for _, text := range []string{r.FiledDate, r.IssuedDate, r.ExpiresDate, r.CompletedDate, r.Valuation} {
+		rows.TextOrNull(text)
+	}
+	rows.Text(string(parties))
+	if err := rows.Next(ctx); err != nil {
 		return fmt.Errorf("stage permit %q: %w", r.PermitNumber, err)
 	}
 	return nil
 }
 
-func number(f *float64) any {
-	if f == nil {
-		return nil
-	}
-	return *f
-}
-
-func optional(text string) any {
-	if text == "" {
-		return nil
-	}
-	return text
-}
-
-func (c *copying) finish(ctx context.Context) error {
-	if _, err := c.stmt.ExecContext(ctx); err != nil {
-		return fmt.Errorf("end staging: %w", err)
-	}
-	if err := c.stmt.Close(); err != nil {
-		return fmt.Errorf("end staging: %w", err)
-	}
-	if err := c.tx.Commit(); err != nil {
+func finishCopy(ctx context.Context, rows *postgres.Copy) error {
+	if err := rows.Finish(ctx); err != nil {
 		return fmt.Errorf("end staging: %w", err)
 	}
 	return nil
-}
-
-// abort ends the COPY, which keeps its connection from anything else. After finish there is nothing to end.
-func (c *copying) abort() {
-	_ = c.stmt.Close()  // what was staged goes with the session
-	_ = c.tx.Rollback() // likewise
 }
 
 func group(ctx context.Context, q postgres.Querier, jurisdiction uuid.UUID) error {
