@@ -115,7 +115,7 @@ func (s *Staging) fingerprint(r *Record, parties []byte) uuid.UUID {
 	return md5.Sum(s.said) //nolint:gosec // as above
 }
 
-// Group ends the adding: it unites the rows of each permit and finds those that are not known so already.
+// Group ends the adding: it finds the permits that are not known so already, and unites the rows of each.
 func (s *Staging) Group(ctx context.Context) (Summary, error) {
 	var sum Summary
 	if err := finishCopy(ctx, s.rows); err != nil {
@@ -125,8 +125,11 @@ func (s *Staging) Group(ctx context.Context) (Summary, error) {
 		return sum, err
 	}
 	sum, err := summarize(ctx, s.conn)
+	if err != nil || sum.Pending == 0 {
+		return sum, err
+	}
 	s.pending = sum.Pending
-	return sum, err
+	return sum, unite(ctx, s.conn)
 }
 
 // Merge merges the next permits, at most batchSize, in one transaction; changes become rows of the history. What

@@ -38,7 +38,6 @@ copy incoming (position, permit_number, hash, status, stage, type, description, 
     latitude, longitude, filed_date, issued_date, expires_date, completed_date, valuation, parties) from stdin
 
 -- part: group
-create index on incoming (position);
 create temp table pending as
 select row_number() over (order by l.position) as rank, l.permit_number, l.position, l.rows, l.hash, p.uuid
 from (
@@ -49,7 +48,10 @@ from (
     group by permit_number
 ) l
 left join permits p on p.jurisdiction_id = '{{jurisdiction}}' and p.permit_number = l.permit_number
-where p.source_hash is distinct from l.hash;
+where p.source_hash is distinct from l.hash
+
+-- part: unite
+create index on incoming (position);
 create index on pending (rank);
 create temp table united as
 select permit_number, jsonb_agg(party order by first) as parties
@@ -63,7 +65,7 @@ group by permit_number;
 create index on united (permit_number);
 analyze united;
 analyze pending;
-analyze incoming
+analyze incoming (position, permit_number)
 
 -- part: summarize
 select count(*) as rows, count(*) - count(distinct permit_number) as merged, count(distinct permit_number) as permits,

@@ -90,6 +90,9 @@ func group(ctx context.Context, q postgres.Querier, jurisdiction uuid.UUID) erro
 	return nil
 }
 
+// unite readies the staged rows for batches.
+func unite(ctx context.Context, q postgres.Querier) error { return run(ctx, q, "unite") }
+
 func summarize(ctx context.Context, q postgres.Querier) (Summary, error) {
 	var sum Summary
 	if err := q.GetContext(ctx, &sum, staging.Part("summarize")); err != nil {
