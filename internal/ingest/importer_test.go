@@ -104,6 +104,24 @@ func TestImporter_Import(t *testing.T) {
 	}
 }
 
+// TestImporter_Import_fingerprints holds what tells a row from others: with another one, the release that brings it would look at every
+// permit again.
+func TestImporter_Import_fingerprints(t *testing.T) {
+	db := pgtest.Open(t)
+	header := "PermitNum,StatusCurrent,Description,Latitude,Longitude,IssuedDate,EstProjectCost,ContractorCompanyName,ContractorPhone,ContractorFullName\n"
+	importFiles(t, db, testSource, header+"F-1,In Review,\"two\nlines, \"\"quoted\"\"\",27.9478,-82.4584,2026-01-02,\"$1,234.5\",Acme & Söhne,555,Jane  Roe\n"+
+		"F-2,,,0.00000001,-100,,,,,\nF-3,Issued,,,,,,,,\nF-4,Issued,,,,,,Acme,,\nF-4,Final,,,,,,Acme,,\n")
+	want := []string{
+		"F-1 a4c98283-5792-d578-392f-d13ae812f577",
+		"F-2 8b05b248-cef1-f9a7-b73b-6acbe07e864a",
+		"F-3 c656c0d0-a640-1a57-f018-2e8443050645",
+		"F-4 26d5f094-386d-dc11-9110-c3ef3adbe7fb",
+	}
+	if diff := cmp.Diff(want, query(t, db, "select concat_ws(' ', permit_number, source_hash) from permits order by permit_number")); diff != "" {
+		t.Errorf("fingerprints (-want +got):\n%s", diff)
+	}
+}
+
 func TestImporter_Import_mergesRows(t *testing.T) {
 	db := pgtest.Open(t)
 	one := testHeader + "A-1,In Review,,1000,Acme Inc,555\n A-1 ,Issued,,2000,Bolt LLC,\n"
