@@ -134,11 +134,11 @@ with party as (
     join conditions c on c.other_area @> p.spot
     where distance_m(p.latitude, p.longitude, c.latitude, c.longitude) <= c.radius_m
 ), before as (
-    select ctid as row, organization_id, condition_id, permit_uuid from condition_matches where permit_uuid = any($1)
+    select ctid as tuple, organization_id, condition_id, permit_uuid from condition_matches where permit_uuid = any($1)
 ), gone as (
     delete from condition_matches
     where ctid = any(array(
-        select row from before b
+        select tuple from before b
         where not exists (select from found f where f.organization_id = b.organization_id and f.id = b.condition_id and f.permit_uuid = b.permit_uuid)))
 )
 insert into condition_matches (organization_id, condition_id, permit_uuid, matched_at)
