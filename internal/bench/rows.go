@@ -42,7 +42,8 @@ func load() ([][]byte, error) {
 	return files, nil
 }
 
-// generate returns rows with the columns of the austin source, gzipped.
+// generate returns rows with the columns of the austin source, gzipped: of 3,000 persons and of 2,000 firms, one of which builds more
+// than the others.
 func generate(n int) ([]byte, error) {
 	var b bytes.Buffer
 	zipped := gzip.NewWriter(&b)
@@ -55,11 +56,15 @@ func generate(n int) ([]byte, error) {
 		return nil, err
 	}
 	for i := range n {
+		firm := i % 2000
+		if i%21 == 0 {
+			firm = 0
+		}
 		row := []string{
 			fmt.Sprintf("2015-%06d BP", i), []string{"Final", "Active", "Expired"}[i%3], "R- 101 Single Family Houses",
 			fmt.Sprintf("New two story residence with attached garage, covered porch %d and patio, lot %d", i%977, i%4111),
 			fmt.Sprintf("%d SAMPLE ST", i%9000), "", "", "787" + strconv.Itoa(10+i%50), fmt.Sprintf("%.6f", 30+float64(i%5000)/10000), fmt.Sprintf("%.6f", -97-float64(i%7000)/10000),
-			fmt.Sprintf("%02d/%02d/2015", 1+i%12, 1+i%28), strconv.Itoa(i % 90000), fmt.Sprintf("Person %d, Firm %d Electric", i%3000, i%800), "(512) 555-0100", "Austin", "TX", "78701",
+			fmt.Sprintf("%02d/%02d/2015", 1+i%12, 1+i%28), strconv.Itoa(i % 90000), fmt.Sprintf("Person %d, Firm %d Electric", i%3000, firm), "(512) 555-0100", "Austin", "TX", "78701",
 		}
 		if err := w.Write(row); err != nil {
 			return nil, err
