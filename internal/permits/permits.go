@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -192,7 +191,7 @@ type Service struct {
 	db      *postgres.DB
 	exports exports
 	kinds   kinds
-	many    atomic.Bool // there are more permits than are counted; none is ever removed
+	counts  counts
 }
 
 // NewService returns a Service on the database.
@@ -241,16 +240,11 @@ func (s *Service) List(ctx context.Context, organization uuid.UUID, f Filter, p 
 
 // count returns how many permits pass the filter, up to one more than pages reach.
 func (s *Service) count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter) (int, error) {
-	const most = page.MaxDepth + 1
-	all := f.Scope == ScopeAll && f.plain()
-	if all && s.many.Load() {
-		return most, nil
+	if f.Scope == ScopeAll {
+		return s.counts.of(ctx, q, f)
 	}
-	n, err := count(ctx, q, organization, f, most)
-	if all && n == most {
-		s.many.Store(true)
-	}
-	return n, err
+	found, err := count(ctx, q, organization, f, page.MaxDepth+1)
+	return found.N, err
 }
 
 // fill renders the documents that are missing.

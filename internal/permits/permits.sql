@@ -51,7 +51,11 @@ left join jurisdictions j on j.id = p.jurisdiction_id
 where true
 
 -- part: count
-select count(*) from (select 1
+select count(*) as n from (select 1
+
+-- part: count_stamped
+-- With the newest stamp of the same moment.
+select count(*) as n, (select coalesce(cast(max(updated_at) as text), '') from permits) as newest from (select 1
 
 -- part: count_watchlist_plain
 -- Every permit that is watched, or matches, is there: no filter needs to look at it.
@@ -215,6 +219,9 @@ where p.uuid = $2
 
 -- name: exists
 select exists (select from permits where uuid = $1)
+
+-- name: newest
+select coalesce(cast(max(updated_at) as text), '') from permits
 
 -- name: listUnknownSlugs
 select s from unnest(cast($1 as text[])) as u (s) where not exists (select from jurisdictions where slug = s)

@@ -25,6 +25,7 @@ var (
 	statements           = postgres.ParseStatements(sqlText)
 	getSQL               = statements.Get("get")
 	existsSQL            = statements.Get("exists")
+	newestSQL            = statements.Get("newest")
 	listUnknownSlugsSQL  = statements.Get("listUnknownSlugs")
 	listPartiesSQL       = statements.Get("listParties")
 	listFeesSQL          = statements.Get("listFees")
@@ -118,26 +119,26 @@ func listByUUID(ctx context.Context, q postgres.Querier, ids []uuid.UUID) ([]rev
 	return rows, nil
 }
 
-func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
+func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (found counted, err error) {
 	text, args := countQuery(organization, f, most).SQL()
-	var n int
-	if err := q.GetContext(ctx, &n, text, args...); err != nil {
-		return 0, fmt.Errorf("count permits: %w", err)
+	if err := q.GetContext(ctx, &found, text, args...); err != nil {
+		return found, fmt.Errorf("count permits: %w", err)
 	}
-	return n, nil
+	return found, nil
 }
 
 func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
 	b := &postgres.Query{}
-	b.Add(statements.Part("count"))
-	if f.plain() && f.Scope != ScopeAll {
-		from(b, "count_", "_plain", organization, f)
-		return b.Add(statements.Part("count_limit"), most)
-	}
-	from(b, "count_", "", organization, f)
-	filter(b, organization, f)
-	if f.Scope == ScopeAll {
+	switch {
+	case f.Scope == ScopeAll:
+		from(b.Add(statements.Part("count_stamped")), "count_", "", organization, f)
+		filter(b, organization, f)
 		b.Add(statements.Part("by_" + orderOf(f).name())) // lets an index answer where a filter does not
+	case f.plain():
+		from(b.Add(statements.Part("count")), "count_", "_plain", organization, f)
+	default:
+		from(b.Add(statements.Part("count")), "count_", "", organization, f)
+		filter(b, organization, f)
 	}
 	return b.Add(statements.Part("count_limit"), most)
 }
