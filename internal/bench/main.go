@@ -39,6 +39,9 @@ var parts = []part{
 	{"conditions", (*bench).conditionCosts},
 }
 
+// settings are those of a Postgres that has a machine of its own: a database of a million permits is in its memory, and checkpoints are rare.
+var settings = map[string]string{"max_wal_size": "4GB", "shared_buffers": "1GB"}
+
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "client" {
 		if err := serveOrders(); err != nil {
@@ -69,7 +72,7 @@ func run(ctx context.Context, args []string) (err error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	server, err := embedded.Start(ctx, embedded.Options{Dir: dir, Log: slog.New(slog.DiscardHandler), Settings: map[string]string{"max_wal_size": "4GB"}})
+	server, err := embedded.Start(ctx, embedded.Options{Dir: dir, Log: slog.New(slog.DiscardHandler), Settings: settings})
 	if err != nil {
 		return err
 	}

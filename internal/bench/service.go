@@ -115,9 +115,15 @@ func newTenant(ctx context.Context, db *postgres.DB) (tenant, error) {
 	if err := s.SetPlan(ctx, o, "enterprise", &agreed); err != nil {
 		return tenant{}, err
 	}
-	permissions := []identity.Permission{identity.Admin, identity.Read, identity.Write}
-	k, key, err := apikeys.NewService(db, time.Now, newID).Create(ctx, apikeys.Key{OrganizationID: o, Name: "Bench", Permissions: permissions})
-	return tenant{identity.Identity{OrganizationID: o, KeyID: k.ID, Permissions: permissions, RequestsPerMinute: int(agreed)}, key}, err
+	return tenant{Identity: identity.Identity{OrganizationID: o, RequestsPerMinute: int(agreed)}}.another(ctx, db)
+}
+
+// another returns the tenant with one more key.
+func (t tenant) another(ctx context.Context, db *postgres.DB) (tenant, error) {
+	t.Permissions = []identity.Permission{identity.Admin, identity.Read, identity.Write}
+	k, key, err := apikeys.NewService(db, time.Now, newID).Create(ctx, apikeys.Key{OrganizationID: t.OrganizationID, Name: "Bench", Permissions: t.Permissions})
+	t.KeyID, t.key = k.ID, key
+	return t, err
 }
 
 func (t tenant) get(path string) request { return newRequest("GET", path, t.key, "", http.StatusOK) }
