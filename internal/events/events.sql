@@ -35,17 +35,18 @@ select count(*) from quarantined_events where created_at > $1
 -- name: pruneQuarantined
 delete from quarantined_events where created_at < $1
 
--- name: list
+-- part: list
 -- With the bounds in the same statement, or what is pruned between two would be passed over; they come without an event too.
 select bounds.last, bounds.pruned, e.id, e.number, e.body
-from (select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = $1) bounds
+from (select coalesce(max(last), 0) as last, coalesce(max(pruned), 0) as pruned from event_counters where organization_id = ?) bounds
 left join lateral (
     select id, number, body
     from events
-    where organization_id = $1 and number > coalesce($2, bounds.pruned) and number <= bounds.last
-        and (cardinality(cast($3 as text[])) = 0 or type = any($3))
+    where organization_id = ? and number > coalesce(?, bounds.pruned) and number <= bounds.last
+        and (cardinality(cast(? as text[])) = 0 or type = any(?))
     order by number
-    limit $4
+
+-- part: end_list
 ) e on true
 order by e.number
 
@@ -60,7 +61,7 @@ and number < ?
 
 -- part: newest
 and number is not null
-order by number desc
+order by events.number desc -- not the column above, which no index is for
 limit ?
 
 -- part: is

@@ -29,7 +29,6 @@ var (
 	quarantineSQL       = statements.Get("quarantine")
 	countQuarantinedSQL = statements.Get("countQuarantined")
 	pruneQuarantinedSQL = statements.Get("pruneQuarantined")
-	listSQL             = statements.Get("list")
 	pruneSQL            = statements.Get("prune")
 )
 
@@ -141,7 +140,8 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after
 		Number *int64     `db:"number"`
 		Body   *string    `db:"body"`
 	}
-	if err := q.SelectContext(ctx, &rows, listSQL, organization, after, pq.Array(append([]string{}, types...)), limit); err != nil {
+	text, args := listQuery(organization, after, types, limit).SQL()
+	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
 		return nil, 0, 0, fmt.Errorf("list the events of organization %s: %w", organization, err)
 	}
 	for _, r := range rows {
@@ -153,8 +153,22 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, after
 	return found, last, pruned, nil
 }
 
+func listQuery(organization uuid.UUID, after *int64, types []string, limit int) *postgres.Query {
+	b, wanted := &postgres.Query{}, pq.Array(append([]string{}, types...))
+	return b.Add(statements.Part("list"), organization, organization, after, wanted, wanted).Limit(limit).Add(statements.Part("end_list"))
+}
+
 func listNewest(ctx context.Context, q postgres.Querier, organization uuid.UUID, kind string, before *int64, limit int) ([]Stored, error) {
-	var b postgres.Query
+	text, args := newestQuery(organization, kind, before, limit).SQL()
+	var found []Stored
+	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
+		return nil, fmt.Errorf("list the newest events of organization %s: %w", organization, err)
+	}
+	return found, nil
+}
+
+func newestQuery(organization uuid.UUID, kind string, before *int64, limit int) *postgres.Query {
+	b := &postgres.Query{}
 	b.Add(statements.Part("stored"), organization)
 	if kind != "" {
 		b.Add(statements.Part("of_type"), kind)
@@ -162,12 +176,7 @@ func listNewest(ctx context.Context, q postgres.Querier, organization uuid.UUID,
 	if before != nil {
 		b.Add(statements.Part("before"), *before)
 	}
-	text, args := b.Add(statements.Part("newest"), limit).SQL()
-	var found []Stored
-	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
-		return nil, fmt.Errorf("list the newest events of organization %s: %w", organization, err)
-	}
-	return found, nil
+	return b.Add(statements.Part("newest"), limit)
 }
 
 func get(ctx context.Context, q postgres.Querier, organization, event uuid.UUID) (Stored, error) {
