@@ -198,11 +198,7 @@ func filtered(part string, organization uuid.UUID, f Filter) *postgres.Query {
 }
 
 func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, p page.Request) ([]Delivery, error) {
-	b := filtered("list", organization, f)
-	if p.After != nil {
-		b.Add(statements.Part("after"), p.After.ID)
-	}
-	text, args := b.Add(statements.Part("limit"), p.PerPage+1, p.Offset()).SQL()
+	text, args := listQuery(organization, f, p).SQL()
 	var found []Delivery
 	if err := q.SelectContext(ctx, &found, text, args...); err != nil {
 		return nil, fmt.Errorf("list the deliveries of organization %s: %w", organization, err)
@@ -210,13 +206,25 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fil
 	return found, nil
 }
 
+func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query {
+	b := filtered("list", organization, f)
+	if p.After != nil {
+		b.Add(statements.Part("after"), p.After.ID)
+	}
+	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
+}
+
 func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, most int) (int, error) {
-	text, args := filtered("counted", organization, f).Add(statements.Part("end_counted"), most).SQL()
+	text, args := countQuery(organization, f, most).SQL()
 	var n int
 	if err := q.GetContext(ctx, &n, text, args...); err != nil {
 		return 0, fmt.Errorf("count the deliveries of organization %s: %w", organization, err)
 	}
 	return n, nil
+}
+
+func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
+	return filtered("counted", organization, f).Add(statements.Part("end_counted"), most)
 }
 
 func get(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID) (Detail, error) {

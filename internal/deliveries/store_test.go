@@ -58,3 +58,26 @@ func TestList_everyFilter(t *testing.T) {
 		t.Errorf("get(%s) = %+v, %v; want it", d.ID, got, err)
 	}
 }
+
+// What an organization looks at does not take longer for what was delivered long ago.
+func TestList_keptPlans(t *testing.T) {
+	w := newWorld(t)
+	w.webhook(t, organizationID, receive(t, answering(200)).URL)
+	w.tell(t, changed(organizationID, "Issued"))
+	for _, statement := range []string{
+		`insert into events (organization_id, id, number, type, permit_uuid, body, schema_hash, created_at)
+		select organization_id, uuid_v7(), number + n, type, permit_uuid, body, schema_hash, created_at from events cross join generate_series(1, 20000) n`,
+		`insert into deliveries (organization_id, id, webhook_id, event_id, state, created_at, finished_at)
+		select e.organization_id, uuid_v7(), w.id, e.id, case when e.number % 100 = 0 then 'exhausted' else 'succeeded' end, e.created_at, e.created_at
+		from events e join webhooks w on w.organization_id = e.organization_id where e.number > 1 order by e.number`,
+		"vacuum analyze events",
+		"vacuum analyze deliveries",
+	} {
+		w.exec(t, statement)
+	}
+	failed := Filter{State: Exhausted}
+	pgtest.WantIndex(t, w.db, "deliveries", "deliveries_pkey", listQuery(organizationID, Filter{}, pageOf(25)))
+	pgtest.WantIndex(t, w.db, "failed deliveries", "deliveries_unsettled_idx", listQuery(organizationID, failed, pageOf(25)))
+	pgtest.WantIndex(t, w.db, "failed deliveries, the page after", "deliveries_unsettled_idx", listQuery(organizationID, failed, page.Request{PerPage: 25, After: &page.Key{ID: uuid.Max}}))
+	pgtest.WantIndex(t, w.db, "failed deliveries, counted", "deliveries_unsettled_idx", countQuery(organizationID, failed, page.MaxDepth+1))
+}
