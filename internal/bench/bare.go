@@ -68,7 +68,6 @@ func (b *bench) bareCost(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	list.arguments = append(list.arguments, 26, 0)
 	detail, err := b.learn(ctx, who, bare{name: "detail", path: "/v1/permits/" + permit.String()}, "permit_details", "PermitDetails")
 	if err != nil {
 		return err

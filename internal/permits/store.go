@@ -108,6 +108,9 @@ func rowsOf(b *postgres.Query, organization uuid.UUID, f Filter, p page.Request)
 	filter(b, organization, f)
 	order.after(b, f.Scope, p.After)
 	b.Add(statements.Part("by_" + order.name()))
+	if f.unfiltered() && p.Offset() == 0 {
+		return b.Limit(p.PerPage + 1)
+	}
 	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
 }
 

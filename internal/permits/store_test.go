@@ -101,7 +101,43 @@ func TestListQuery_usesIndexes(t *testing.T) {
 			}
 		}
 	}
+	t.Run("kept", func(t *testing.T) { keptPlans(t, db) })
 	t.Run("walk", func(t *testing.T) { walkDuringChanges(t, db, 144_000) })
+}
+
+// keptPlans holds the plans of lists that are not planned for their values against what they are to find permits by.
+func keptPlans(t *testing.T, db *postgres.DB) {
+	t.Helper()
+	err := postgres.WithConn(t.Context(), db, func(conn *postgres.Conn) error {
+		for _, statement := range []string{
+			"set session_replication_role = replica", // there are no such organizations
+			`insert into watchlist_items (organization_id, permit_uuid, added_at)
+			select cast(md5(cast(o as text)) as uuid), uuid, now() from generate_series(1, 100) o join (select uuid, row_number() over () as n from permits) p on n % 1000 = o`,
+			"vacuum analyze watchlist_items",
+		} {
+			if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since, p := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), page.Request{Number: 1, PerPage: 25}
+	for _, c := range []struct {
+		name, index string
+		filter      Filter
+	}{
+		{"all", "permits_pkey", Filter{Scope: ScopeAll}},
+		{"all, by change", "permits_updated_idx", Filter{Scope: ScopeAll, UpdatedSince: &since, Sort: "updated_at"}},
+		{"watchlist", "watchlist_items_pkey", Filter{Scope: ScopeWatchlist}},
+		{"watchlist, its permits", "permits_pkey", Filter{Scope: ScopeWatchlist}},
+	} {
+		pgtest.WantIndex(t, db, c.name, c.index, listQuery(uuid.Nil, c.filter, served().permit, p))
+		pgtest.WantIndex(t, db, c.name+", documents", "documents_pkey", listQuery(uuid.Nil, c.filter, served().permit, p))
+	}
+	pgtest.WantIndex(t, db, "watchlist, counted", "watchlist_items_pkey", countQuery(uuid.Nil, Filter{Scope: ScopeWatchlist}, page.MaxDepth+1))
 }
 
 // walkDuringChanges reads every permit by cursor while others are changed and added.
