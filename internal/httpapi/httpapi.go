@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,6 +118,7 @@ type server struct {
 	publicURL         string
 	validateResponses string
 	now               func() time.Time
+	buffers           sync.Pool // of answers that were sent
 }
 
 // New returns the handler of everything that the API address serves.

@@ -30,7 +30,7 @@ func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			c.Set(operationKey, op.ID)
-			answer := &buffer{ResponseWriter: c.Response().Writer, streams: op.Streams}
+			answer := s.newBuffer(c.Response().Writer, op.Streams)
 			c.Response().Writer = answer
 			err := s.serve(c, op, next, answer)
 			if answer.sent {
@@ -43,6 +43,7 @@ func (s *server) operation(op *validation.Operation) echo.MiddlewareFunc {
 				s.refuse(c, op, answer, err)
 			}
 			s.send(c, op, answer)
+			s.reuse(answer)
 			return nil
 		}
 	}
@@ -216,6 +217,28 @@ type buffer struct {
 	status  int
 	body    bytes.Buffer
 	known   []fast.Span // of the body, what was held against the specification before
+}
+
+// keptBuffer is how many bytes a buffer may have room for that is used again.
+const keptBuffer = 256 << 10
+
+func (s *server) newBuffer(w http.ResponseWriter, streams bool) *buffer {
+	b, ok := s.buffers.Get().(*buffer)
+	if !ok {
+		b = &buffer{}
+	}
+	b.ResponseWriter, b.streams = w, streams
+	return b
+}
+
+// reuse gives a buffer to another answer: nothing refers to its bytes any more.
+func (s *server) reuse(b *buffer) {
+	if b.body.Cap() > keptBuffer {
+		return
+	}
+	b.body.Reset()
+	*b = buffer{body: b.body, known: b.known[:0]}
+	s.buffers.Put(b)
 }
 
 // Unwrap returns the real writer, for http.ResponseController.

@@ -49,9 +49,9 @@ func (r exported) key() page.Key { return page.Key{Value: r.SortValue, ID: r.UUI
 
 // listed is a row of a list with the value that it is ordered by.
 type listed struct {
-	UUID      uuid.UUID `db:"uuid"`
-	SortValue string    `db:"sort_value"`
-	Document  []byte    `db:"document"` // nil when there is none that is up to date
+	UUID      uuid.UUID
+	SortValue string
+	Document  []byte // nil when there is none that is up to date
 	checked   bool
 }
 
@@ -73,8 +73,20 @@ func (r changed) key() page.Key { return page.Key{Value: r.SortValue, ID: r.ID} 
 
 func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Filter, kind *documents.Kind, p page.Request) ([]listed, error) {
 	text, args := listQuery(organization, f, kind, p).SQL()
-	var rows []listed
-	if err := q.SelectContext(ctx, &rows, text, args...); err != nil {
+	found, err := q.QueryContext(ctx, text, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list permits: %w", err)
+	}
+	defer found.Close()
+	rows := make([]listed, 0, p.PerPage+1)
+	for found.Next() { // by hand: it is what the server does most
+		var r listed
+		if err := found.Scan(&r.UUID, &r.SortValue, &r.Document); err != nil {
+			return nil, fmt.Errorf("read a permit of a list: %w", err)
+		}
+		rows = append(rows, r)
+	}
+	if err := found.Err(); err != nil {
 		return nil, fmt.Errorf("list permits: %w", err)
 	}
 	return rows, nil
