@@ -153,15 +153,20 @@ and d.requested_at >= ?
 -- part: after
 and d.id < ?
 
--- part: limit
+-- part: by_id
 order by d.id desc
+
+-- part: limit
 limit ? offset ?
 
 -- part: counted
 select count(*) from (select from deliveries d where d.organization_id = ?
 
+-- part: limit_counted
+limit ?
+
 -- part: end_counted
-limit ?) counted
+) counted
 
 -- name: listAttempts
 select a.id, a.number, a.started_at, a.url, a.request_headers, e.body as request_body, a.status, a.response_headers, a.response_body, a.truncated, a.error,

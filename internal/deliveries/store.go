@@ -174,6 +174,9 @@ func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (failing ma
 }
 
 // filtered begins a query with a part, and joins what a filter says to it.
+// onePlan reports whether an index has the list in its order, so that one plan is the best for all values.
+func (f Filter) onePlan() bool { return f == Filter{State: f.State} }
+
 func filtered(part string, organization uuid.UUID, f Filter) *postgres.Query {
 	b := (&postgres.Query{}).Add(statements.Part(part), organization)
 	if f.WebhookID != nil {
@@ -211,6 +214,10 @@ func listQuery(organization uuid.UUID, f Filter, p page.Request) *postgres.Query
 	if p.After != nil {
 		b.Add(statements.Part("after"), p.After.ID)
 	}
+	b.Add(statements.Part("by_id"))
+	if f.onePlan() && p.Offset() == 0 {
+		return b.Limit(p.PerPage + 1)
+	}
 	return b.Add(statements.Part("limit"), p.PerPage+1, p.Offset())
 }
 
@@ -224,7 +231,13 @@ func count(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fi
 }
 
 func countQuery(organization uuid.UUID, f Filter, most int) *postgres.Query {
-	return filtered("counted", organization, f).Add(statements.Part("end_counted"), most)
+	b := filtered("counted", organization, f)
+	if f.onePlan() {
+		b.Limit(most)
+	} else {
+		b.Add(statements.Part("limit_counted"), most)
+	}
+	return b.Add(statements.Part("end_counted"))
 }
 
 func get(ctx context.Context, q postgres.Querier, organization, delivery uuid.UUID) (Detail, error) {
