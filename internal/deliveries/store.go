@@ -173,10 +173,10 @@ func finish(ctx context.Context, tx *postgres.Tx, batch []*finished) (failing ma
 	return failing, nil
 }
 
-// filtered begins a query with a part, and joins what a filter says to it.
 // onePlan reports whether an index has the list in its order, so that one plan is the best for all values.
 func (f Filter) onePlan() bool { return f == Filter{State: f.State} }
 
+// filtered begins a query with a part, and joins what a filter says to it.
 func filtered(part string, organization uuid.UUID, f Filter) *postgres.Query {
 	b := (&postgres.Query{}).Add(statements.Part(part), organization)
 	if f.WebhookID != nil {

@@ -77,7 +77,7 @@ func list(ctx context.Context, q postgres.Querier, organization uuid.UUID, f Fil
 	if err != nil {
 		return nil, fmt.Errorf("list permits: %w", err)
 	}
-	defer found.Close()
+	defer func() { _ = found.Close() }()
 	rows := make([]listed, 0, p.PerPage+1)
 	for found.Next() { // by hand: it is what the server does most
 		var r listed
