@@ -60,7 +60,7 @@ func (b *bench) validationCost(ctx context.Context) error {
 		addresses[i] = address
 	}
 	for _, k := range kinds[:2] {
-		figures, err := takeTurns(ctx, 9, 700*time.Millisecond, b.throughput("not validated", addresses[0], k.request), b.throughput("validated", addresses[1], k.request))
+		figures, err := takeTurns(ctx, 9, 500*time.Millisecond, b.throughput("not validated", addresses[0], k.request), b.throughput("validated", addresses[1], k.request))
 		if err != nil {
 			return err
 		}
