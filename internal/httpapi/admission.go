@@ -178,10 +178,11 @@ func addressOf(proxies []netip.Prefix) echo.IPExtractor {
 // three that came before it.
 func (s *server) tellLimit(c echo.Context, policy string, r ratelimit.Result) {
 	header := c.Response().Header()
-	header.Set("RateLimit-Policy", fmt.Sprintf(`%q;q=%d;w=60`, policy, r.Limit))
-	header.Set("RateLimit", fmt.Sprintf(`%q;r=%d;t=%d`, policy, r.Remaining, seconds(r.ResetAfter)))
-	header.Set("X-RateLimit-Limit", strconv.Itoa(r.Limit))
-	header.Set("X-RateLimit-Remaining", strconv.Itoa(r.Remaining))
+	limit, remaining := strconv.Itoa(r.Limit), strconv.Itoa(r.Remaining)
+	header.Set("RateLimit-Policy", `"`+policy+`";q=`+limit+`;w=60`)
+	header.Set("RateLimit", `"`+policy+`";r=`+remaining+`;t=`+strconv.FormatInt(seconds(r.ResetAfter), 10))
+	header.Set("X-RateLimit-Limit", limit)
+	header.Set("X-RateLimit-Remaining", remaining)
 	header.Set("X-RateLimit-Reset", strconv.FormatInt(seconds(time.Duration(s.now().UnixNano())+r.ResetAfter), 10))
 }
 
