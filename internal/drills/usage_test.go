@@ -106,10 +106,10 @@ func TestUsage(t *testing.T) {
 		for j := range mixedSenders {
 			random := rand.New(rand.NewPCG(seed, uint64(i*mixedSenders+j)))
 			running.Go(func() {
-				for !stopping.Load() {
+				for { // until it takes no more
 					m := mix[random.IntN(len(mix))]
 					a, err := p.do(t.Context(), m.request)
-					if err != nil && stopping.Load() { // it takes no more
+					if err != nil && stopping.Load() {
 						return
 					}
 					if err != nil || !slices.Contains(m.statuses, a.status) {
@@ -128,10 +128,10 @@ func TestUsage(t *testing.T) {
 	case <-time.After(2 * time.Minute):
 		t.Errorf("%d of %d requests were answered in two minutes", answered.Load(), mixedRequests)
 	}
+	stopping.Store(true)
 	for _, p := range processes {
 		p.terminate(t) // under load
 	}
-	stopping.Store(true)
 	running.Wait()
 	for _, p := range processes {
 		p.awaitEnd(t)
