@@ -145,6 +145,9 @@ func (c Config) check() error {
 			found = append(found, fmt.Errorf("%sPUBLIC_URL: want a URL such as https://api.example.com", prefix))
 		}
 	}
+	if scheme, _, ok := strings.Cut(c.DatabaseURL, "://"); ok && scheme != "postgres" && scheme != "postgresql" && !strings.Contains(scheme, "=") { // which has keywords
+		found = append(found, fmt.Errorf("%sDATABASE_URL: want a URL such as postgres://user:password@host:5432/database", prefix)) // and keep the password out of sight
+	}
 	if c.MaxConnections < 2 || c.MaxConnections > 1000 {
 		found = append(found, fmt.Errorf("%sDATABASE_MAX_CONNECTIONS: want 2 to 1000, not %d", prefix, c.MaxConnections))
 	}

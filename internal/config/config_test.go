@@ -85,6 +85,7 @@ func TestLoad_edges(t *testing.T) {
 
 func TestLoad_refuses(t *testing.T) {
 	for _, c := range []struct{ name, value, want string }{
+		{"PLOTWISE_DATABASE_URL", "mysql://u:p@h/d", "want a URL such as postgres://user:password@host:5432/database"},
 		{"PLOTWISE_DATABASE_MAX_CONNECTIONS", "many", `want a value of type int, such as 20 or 15s: strconv.ParseInt: parsing "many": invalid syntax`},
 		{"PLOTWISE_DATABASE_MAX_CONNECTIONS", "1", "want 2 to 1000, not 1"},
 		{"PLOTWISE_DATABASE_MAX_CONNECTIONS", "1001", "want 2 to 1000, not 1001"},

@@ -82,6 +82,9 @@ func Open(o Options) (*DB, error) {
 	}
 	connector, err := pq.NewConnector(dsn)
 	if err != nil {
+		if !isURL(o.URL) { // of which pq shows what it cannot read, with the password
+			err = errUnreadable
+		}
 		return nil, fmt.Errorf("read the database URL: %w", err)
 	}
 	db := sqlx.NewDb(sql.OpenDB(preparing{connector}), "postgres")
@@ -91,9 +94,16 @@ func Open(o Options) (*DB, error) {
 	return &DB{db, dsn}, nil
 }
 
+// errUnreadable stands for what is wrong with a connection string, without showing any of it.
+var errUnreadable = errors.New("want postgres://user:password@host:port/database")
+
+func isURL(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
 // withParameters adds run-time parameters to a connection string of either form.
 func withParameters(dsn string, parameters map[string]string) (string, error) {
-	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+	if !isURL(dsn) {
 		for name, value := range parameters {
 			dsn += " " + name + "=" + value
 		}
@@ -101,7 +111,7 @@ func withParameters(dsn string, parameters map[string]string) (string, error) {
 	}
 	u, err := url.Parse(dsn)
 	if err != nil { // which would show the password
-		return "", errors.New("the database URL cannot be read: want postgres://user:password@host:port/database")
+		return "", fmt.Errorf("read the database URL: %w", errUnreadable)
 	}
 	query := u.Query()
 	for name, value := range parameters {
