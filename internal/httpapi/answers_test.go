@@ -229,6 +229,17 @@ func TestNew_head(t *testing.T) {
 	}
 }
 
+func TestNew_options(t *testing.T) {
+	w := newWorld(t)
+	for path, want := range map[string]string{"/v1/permits": "OPTIONS, GET, HEAD", "/v1/watchlist": "OPTIONS, GET, HEAD, POST", "/v1/nothing": ""} {
+		for name, header := range map[string]map[string]string{"OPTIONS": nil, "preflight": {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}} {
+			if got := w.do(t, http.MethodOptions, path, header, nil).header.Get("Allow"); got != want {
+				t.Errorf("%s %s: Allow = %q, want %q", name, path, got, want)
+			}
+		}
+	}
+}
+
 func TestNew_crossOrigin(t *testing.T) {
 	w := newWorld(t)
 	a := w.do(t, http.MethodOptions, "/v1/permits", map[string]string{

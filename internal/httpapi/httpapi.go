@@ -149,7 +149,7 @@ func newEcho(o Options) (*echo.Echo, error) {
 	}
 	e := echo.New()
 	e.HTTPErrorHandler, e.IPExtractor = s.handleError, addressOf(o.Limits.TrustedProxies)
-	e.Use(s.requestID, s.observe, s.recover, middleware.CORSWithConfig(cors))
+	e.Use(s.requestID, s.observe, s.recover, allowHead, middleware.CORSWithConfig(cors))
 	e.GET("/healthz", s.healthz)
 	e.GET("/readyz", s.readyz)
 	e.GET("/", func(c echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
@@ -227,6 +227,21 @@ var cors = middleware.CORSConfig{
 	AllowHeaders:  []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match"},
 	ExposeHeaders: []string{"ETag", "Link", "Location", "Content-Disposition", "X-Request-Id", "Retry-After", "RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Idempotency-Replayed", "WWW-Authenticate"},
 	MaxAge:        86400,
+}
+
+// allowHead names HEAD in what answers to OPTIONS allow, as 405 does.
+func allowHead(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodOptions {
+			c.Response().Before(func() {
+				header := c.Response().Header()
+				if methods := header.Get("Allow"); methods != "" {
+					header.Set("Allow", withHead(methods))
+				}
+			})
+		}
+		return next(c)
+	}
 }
 
 // head serves HEAD as GET: net/http leaves the body out, and the headers are those of the GET (RFC 9110 §9.3.2).
