@@ -4737,7 +4737,9 @@ type ClientInterface interface {
 	// RetryDelivery Retry a delivery
 	//
 	// Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
-	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
+	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew. While
+	// an attempt is under way nothing is sent beside it: when that succeeds it was the last one, and when it fails the next
+	// follows at once.
 	//
 	// Needs the `admin` permission.
 	//
@@ -5640,7 +5642,9 @@ func (c *Client) GetDelivery(ctx context.Context, deliveryID DeliveryID, params 
 // RetryDelivery Retry a delivery
 //
 // Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
-// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
+// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew. While
+// an attempt is under way nothing is sent beside it: when that succeeds it was the last one, and when it fails the next
+// follows at once.
 //
 // Needs the `admin` permission.
 //
@@ -10713,7 +10717,9 @@ type ClientWithResponsesInterface interface {
 	// RetryDeliveryWithResponse Retry a delivery
 	//
 	// Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
-	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
+	// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew. While
+	// an attempt is under way nothing is sent beside it: when that succeeds it was the last one, and when it fails the next
+	// follows at once.
 	//
 	// Needs the `admin` permission.
 	//
@@ -22998,7 +23004,9 @@ func (c *ClientWithResponses) GetDeliveryWithResponse(ctx context.Context, deliv
 // RetryDeliveryWithResponse Retry a delivery
 //
 // Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
-// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
+// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew. While
+// an attempt is under way nothing is sent beside it: when that succeeds it was the last one, and when it fails the next
+// follows at once.
 //
 // Needs the `admin` permission.
 //

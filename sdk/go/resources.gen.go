@@ -410,7 +410,9 @@ func (r DeliveriesResource) Get(ctx context.Context, deliveryID string, options 
 // Retry: Retry a delivery (POST /v1/deliveries/{delivery_id}/retry).
 //
 // Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a paused
-// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew.
+// webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of retries anew. While
+// an attempt is under way nothing is sent beside it: when that succeeds it was the last one, and when it fails the next
+// follows at once.
 //
 // Needs the `admin` permission.
 func (r DeliveriesResource) Retry(ctx context.Context, deliveryID string, options ...CallOption) (*Delivery, error) {

@@ -623,7 +623,8 @@ class Deliveries(Resource):
 
         Sends it once more, as soon as a worker is free: also one that succeeded, was exhausted or cancelled; to a
         paused webhook, once that is resumed. The event keeps its id. One that was settled begins its schedule of
-        retries anew.
+        retries anew. While an attempt is under way nothing is sent beside it: when that succeeds it was the last
+        one, and when it fails the next follows at once.
 
         Needs the `admin` permission.
 
