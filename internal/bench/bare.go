@@ -155,8 +155,8 @@ func (of bare) list(ctx context.Context, stmt *sql.Stmt, into *bytes.Buffer) err
 	into.WriteString(`{"data":`)
 	between := byte('[')
 	for n := 0; rows.Next() && n < 25; n++ {
-		var id, revision, sorted, document sql.RawBytes
-		if err := rows.Scan(&id, &revision, &sorted, &document); err != nil {
+		var id, sorted, document sql.RawBytes
+		if err := rows.Scan(&id, &sorted, &document); err != nil {
 			return err
 		}
 		into.WriteByte(between)
